@@ -1,0 +1,1 @@
+"""Wiring: settings, URLs, the ASGI application and the embedded stack."""

@@ -1,0 +1,205 @@
+"""Every setting as a record, read from the environment; and Django's own, made from them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class SettingError(ValueError):
+    """A setting cannot be used as it is."""
+
+
+def _flag(text: str) -> bool:
+    return text.lower() in {"1", "true", "yes", "on"}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: ``ATHANOR_<NAME>`` in the environment."""
+
+    name: str
+    default: Any
+    help: str
+    read: Callable[[str], Any] = str
+
+    @property
+    def value(self) -> Any:
+        """What the environment says, else the default."""
+        text = os.environ.get(f"ATHANOR_{self.name}")
+        try:
+            return self.default if text is None else self.read(text)
+        except ValueError as error:
+            raise SettingError(f"ATHANOR_{self.name}={text!r} cannot be read: {error}") from error
+
+
+SETTINGS = (
+    Setting("DATA_DIR", BASE_DIR / "var", "Where the embedded database, files and logs lie.", Path),
+    Setting("DATABASE_URL", "", "postgresql://user:password@host/name; empty for SQLite in DATA_DIR."),
+    Setting("BROKER_URL", "", "Celery's broker; empty for the embedded Redis in DATA_DIR."),
+    Setting(
+        "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker's, if it is Redis."
+    ),
+    Setting("SECRET_KEY", "", "Signs sessions and download links; empty makes one in DATA_DIR."),
+    Setting("SIGNING_KEYS", (), "Older secret keys whose links still verify, comma-separated.", _words),
+    Setting("DEBUG", False, "Django's debug mode; never outside development.", _flag),
+    Setting("ALLOWED_HOSTS", ("*",), "Host names we answer to, comma-separated.", _words),
+    Setting("PUBLIC_URL", "http://127.0.0.1:8000", "The URL clients use for the asynchronous API."),
+    Setting(
+        "SYNC_URL", "http://127.0.0.1:8001", "The URL of the synchronous API: another host name or port."
+    ),
+    Setting("STORAGE_URL", "", "The URL of uploads and downloads; empty for PUBLIC_URL."),
+    Setting("REGION", "local", "Shown as the region of tasks."),
+    Setting("MAX_FILE_BYTES", 10 * 1024**3, "Largest file in or out of a task.", int),
+    Setting("MAX_BODY_BYTES", 32 * 1024**2, "Largest JSON body (base64 and raw imports come in it).", int),
+    Setting("MAX_TASKS", 100, "Most tasks in one job.", int),
+    Setting("MAX_OUTPUT_FILES", 2000, "Most files one task may make.", int),
+    Setting("UPLOAD_HOURS", 6, "How long an upload form is valid.", int),
+    Setting("RETENTION_HOURS", 24, "How long files and download links live after a task's end.", int),
+    Setting("LEASE_SECONDS", 30, "How long a silent worker keeps its tasks.", float),
+    Setting("HEARTBEAT_SECONDS", 10, "How often a worker extends its leases.", float),
+    Setting("DRAIN_SECONDS", 30, "How long a worker told to stop may finish what it runs.", float),
+    Setting("QUEUES", (), "Queues this worker serves, comma-separated; empty for all.", _words),
+    Setting("SLOTS", (), "Slots per queue, as name=number, comma-separated.", _words),
+    Setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int),
+    Setting("LOG_LEVEL", "INFO", "Least severe level that is logged."),
+)
+
+globals().update({f"ATHANOR_{setting.name}": setting.value for setting in SETTINGS})
+_S: dict[str, Any] = {setting.name: setting.value for setting in SETTINGS}
+DATA_DIR: Path = _S["DATA_DIR"].resolve()
+ATHANOR_DATA_DIR = DATA_DIR
+ATHANOR_FILES_DIR = DATA_DIR / "files"
+ATHANOR_WORK_DIR = DATA_DIR / "work"
+
+
+def _secret_key() -> str:
+    # The embedded stack makes its own key once, so that no two installations share one.
+    if given := _S["SECRET_KEY"]:
+        return str(given)
+    path = DATA_DIR / "secret_key"
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text()
+
+
+def _database() -> dict[str, Any]:
+    if not _S["DATABASE_URL"]:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "athanor.sqlite3",
+            "OPTIONS": {
+                # A deferred transaction that reads before it writes fails at once under contention.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+            },
+        }
+    url = urlsplit(_S["DATABASE_URL"])
+    if url.scheme not in {"postgres", "postgresql"}:
+        raise SettingError("ATHANOR_DATABASE_URL must be a postgresql:// URL.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.path.lstrip("/"),
+        "USER": url.username or "",
+        "PASSWORD": url.password or "",
+        "HOST": url.hostname or "",
+        "PORT": f"{url.port or ''}",
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+SECRET_KEY = _secret_key()
+DEBUG = _S["DEBUG"]
+ALLOWED_HOSTS = list(_S["ALLOWED_HOSTS"])
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "jobs.Account"
+ROOT_URLCONF = "deploy.urls"
+ASGI_APPLICATION = "deploy.asgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+# Clients treat any redirect of an API call as an error.
+APPEND_SLASH = False
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = _S["MAX_BODY_BYTES"]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "jobs",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.auth.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.auth.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "api.errors.respond",
+    "UNAUTHENTICATED_USER": None,
+    "COMPACT_JSON": True,
+}
+_REDIS_SOCKET = DATA_DIR / "redis.sock"
+ATHANOR_BROKER_URL = _S["BROKER_URL"] or f"redis+socket://{quote(str(_REDIS_SOCKET))}"
+ATHANOR_EVENTS_URL = _S["EVENTS_URL"] or (
+    _S["BROKER_URL"] if _S["BROKER_URL"].startswith("redis") else f"unix://{quote(str(_REDIS_SOCKET))}"
+)
+ATHANOR_STORAGE_URL = _S["STORAGE_URL"] or _S["PUBLIC_URL"]
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": _S["LOG_LEVEL"]},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},
+        "httpcore": {"level": "WARNING"},
+    },
+}

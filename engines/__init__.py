@@ -1,0 +1,1 @@
+"""One module per tool; the folder listing is the registry."""

@@ -1,0 +1,1 @@
+"""What engines share: the launcher, warm children, progress parsers."""

@@ -1,0 +1,108 @@
+"""A runner for engines that are plain programs: plan, launch, check that the promised output is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from jobs.contract import Command, Context, Output, Result, Work
+from jobs.contract.errors import ConversionFailed, EmptyFile, EngineCrashed, TaskError
+from jobs.contract.operation import Explain
+
+from . import launcher
+
+Planner = Callable[[Work], list[Command]]
+
+
+@dataclass(frozen=True)
+class Process:
+    """Runs the commands a pure planner makes of the work, one after the other."""
+
+    plan: Planner
+    explain: Explain | None = None
+    """Knows what a failed tool's words mean."""
+    probe: Callable[[Work], Command] | None = None
+    """A command whose standard output tells what the planner must know; ``read`` makes it ``work.facts``."""
+    read: Callable[[str], Mapping[str, Any]] | None = None
+
+    def __call__(self, work: Work, context: Context) -> Result:
+        """Run the work.
+
+        :raises TaskError: when a program fails, or leaves no valid output.
+        """
+        refuse_empty(work)
+        if self.probe and self.read:
+            outcome = self._launch(self.probe(work), work, context, share=(0, 0))
+            work = replace(work, facts=self.read(outcome.stdout))
+        commands = self.plan(work)
+        total = sum(command.weight for command in commands)
+        done = 0.0
+        for command in commands:
+            share = (100 * done / total, 100 * (done + command.weight) / total)
+            self._launch(command, work, context, share=share)
+            found = outputs_of(command, work.output_dir)
+            done += command.weight
+        return Result(files=tuple(Output(path=path) for path in found))
+
+    def _launch(
+        self, command: Command, work: Work, context: Context, *, share: tuple[float, float]
+    ) -> launcher.Outcome:
+        read = command.progress() if command.progress else None
+        low, high = share
+
+        def on_line(line: str) -> None:
+            percent = read(line) if read else None
+            if percent is not None:
+                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100)
+
+        outcome = launcher.run(
+            command.argv,
+            cwd=work.output_dir,
+            deadline=context.deadline,
+            stopped=lambda: context.stopped,
+            environment=command.environment,
+            on_line=on_line if read else None,
+        )
+        context.record(argv=command.argv, output=outcome.words)
+        if outcome.returncode:
+            raise self._failure(outcome)
+        return outcome
+
+    def _failure(self, outcome: launcher.Outcome) -> TaskError:
+        known = self.explain(outcome.words) if self.explain else None
+        if known:
+            return known
+        return EngineCrashed() if outcome.returncode < 0 else ConversionFailed()
+
+
+def refuse_empty(work: Work) -> None:
+    """Refuse inputs without bytes: some engines make a blank page of them.
+
+    :raises EmptyFile: when one has none.
+    """
+    if any(path.stat().st_size == 0 for path in work.inputs):
+        raise EmptyFile
+
+
+def outputs_of(command: Command, output_dir: Path) -> list[Path]:
+    """Return the files a command promised, in order; an exit status of 0 proves nothing.
+
+    :raises ConversionFailed: when one is missing or empty.
+    """
+    found = list(command.outputs)
+    if command.output_glob:
+        found += sorted(output_dir.glob(command.output_glob), key=_by_number)
+        if not found:
+            raise ConversionFailed
+    for path in found:
+        if path.is_symlink() or not path.is_file() or not path.stat().st_size:
+            raise ConversionFailed
+    return found
+
+
+def _by_number(path: Path) -> tuple[int, str]:
+    # in-2.png before in-10.png, however the tool pads.
+    digits = path.stem.rpartition("-")[2]
+    return (int(digits) if digits.isdigit() else 0, path.name)

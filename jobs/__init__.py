@@ -1,0 +1,1 @@
+"""The domain: what a job is, what may happen to it, and every change of it."""

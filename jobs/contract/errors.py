@@ -1,0 +1,319 @@
+"""Every failure a customer can see: its stable code, its sentence, and what we do about it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+
+
+class Retry(enum.Enum):
+    """Who is to blame for a failed attempt, and so how often it is worth another one."""
+
+    NEVER = 1
+    """The input, the options or the far side's answer: it would fail again."""
+    ONCE = 2
+    """The engine crashed or hung: one more attempt."""
+    INFRASTRUCTURE = 3
+    """Our machine or the network: up to three attempts, with pauses."""
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts a task gets in all."""
+        return self.value
+
+
+class AthanorError(Exception):
+    """A failure with a code that clients may rely on and a sentence that says what helps."""
+
+    code = "INTERNAL_ERROR"
+    message = "Server Error"
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.message)
+        self.message = message or self.message
+
+
+# --- A task that failed: the code and the sentence end up in the task.
+
+
+class TaskError(AthanorError):
+    """An attempt that failed."""
+
+    code = "UNKNOWN_ERROR"
+    message = "Something went wrong on our side."
+    retry = Retry.NEVER
+
+
+class InternalError(TaskError):
+    """A bug of ours; the log has the traceback."""
+
+    code = "INTERNAL_ERROR"
+    message = "Something went wrong on our side; the operator has been told."
+    retry = Retry.ONCE
+
+
+class InvalidConversionType(TaskError):
+    """No engine here converts the one format to the other."""
+
+    code = "INVALID_CONVERSION_TYPE"
+    message = "This conversion type is not supported."
+
+
+class InputTaskFailed(TaskError):
+    """A task this one needs did not finish."""
+
+    code = "INPUT_TASK_FAILED"
+    message = "Input task has failed"
+
+
+class NoInputFiles(TaskError):
+    """The input tasks left nothing to work on."""
+
+    code = "NO_INPUT_FILES"
+    message = "The input tasks have no files."
+
+
+class Cancelled(TaskError):
+    """The customer or an operator cancelled it."""
+
+    code = "CANCELLED"
+    message = "The task was cancelled."
+
+
+class Timeout(TaskError):
+    """The task's own ``timeout`` ran out."""
+
+    code = "TIMEOUT"
+    message = "The task did not end within its timeout."
+
+
+class EngineTimeout(TaskError):
+    """The engine ran past its cap: it hangs, or the file is too much for it."""
+
+    code = "TIMEOUT"
+    message = "The engine did not end in time. The file may be too large or damaged."
+    retry = Retry.ONCE
+
+
+class EngineCrashed(TaskError):
+    """The engine died by a signal or without a word."""
+
+    code = "ENGINE_CRASHED"
+    message = "The engine stopped unexpectedly on this file. It may be damaged."
+    retry = Retry.ONCE
+
+
+class ConversionFailed(TaskError):
+    """The engine refused, or left no valid output."""
+
+    code = "CONVERSION_FAILED"
+    message = "The engine could not convert this file. It may be damaged or use features we cannot read."
+
+
+class OpenFailed(TaskError):
+    """The input is not what its name says, or is damaged."""
+
+    code = "OPEN_FAILED"
+    message = "The file could not be opened. It is damaged or not what its extension says."
+
+
+class EmptyFile(OpenFailed):
+    """The input has no bytes."""
+
+    message = "The file is empty."
+
+
+class PasswordRequired(TaskError):
+    """The input is encrypted and no password, or a wrong one, was given."""
+
+    code = "PASSWORD_REQUIRED"
+    message = "The file is protected by a password. Set the password option to the right one."
+
+
+class FileTooLarge(TaskError):
+    """A file is above the cap."""
+
+    code = "FILE_TOO_LARGE"
+    message = "The file is larger than this service allows."
+
+
+class TooMuchOutput(TaskError):
+    """The engine made more files or bytes than a task may."""
+
+    code = "OUTPUT_TOO_LARGE"
+    message = "The task produced more output than this service allows."
+
+
+class DownloadFailed(TaskError):
+    """The far side refused an import or sent something that cannot be right."""
+
+    code = "DOWNLOAD_FAILED"
+    message = "The file could not be downloaded."
+
+
+class DownloadUnreachable(DownloadFailed):
+    """The far side did not answer, or broke off."""
+
+    retry = Retry.INFRASTRUCTURE
+
+
+class UploadFailed(TaskError):
+    """The far side refused an export, or an awaited upload never came."""
+
+    code = "UPLOAD_FAILED"
+    message = "The file could not be uploaded."
+
+
+class DiskFull(TaskError):
+    """No room to work; another attempt later may find some."""
+
+    code = "DISK_FULL"
+    message = "The service ran out of disk space."
+    retry = Retry.INFRASTRUCTURE
+
+
+class LeaseLost(TaskError):
+    """Too many attempts ended with their worker gone."""
+
+    code = "WORKER_LOST"
+    message = "The machines working on this task stopped several times. The file may crash the engine."
+    retry = Retry.INFRASTRUCTURE
+
+
+class Stopped(TaskError):
+    """The run was told to stop; whoever told it knows what becomes of the task."""
+
+    code = "STOPPED"
+    message = "The run was stopped."
+
+
+# --- A request that is refused: status, code and sentence make the response.
+
+
+class ApiError(AthanorError):
+    """A request we refuse."""
+
+    status = 500
+
+    def __init__(self, message: str | None = None, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.headers = dict(headers or {})
+
+
+class InvalidData(ApiError):
+    """The payload has problems; every one of them, keyed by field."""
+
+    status = 422
+    code = "INVALID_DATA"
+    message = "The given data was invalid."
+
+    def __init__(self, problems: Mapping[str, Sequence[str]], *, message: str | None = None) -> None:
+        super().__init__(message)
+        self.problems = {field: list(texts) for field, texts in problems.items()}
+
+
+class UnsupportedConversion(InvalidData):
+    """The only thing wrong with the payload is a conversion nobody offers."""
+
+    code = "INVALID_CONVERSION_TYPE"
+    message = "This conversion type is not supported"
+
+
+class IllegalMove(InvalidData):
+    """The task is in a state that does not allow this."""
+
+    status = 400
+
+    def __init__(self, text: str) -> None:
+        super().__init__({"status": [text]}, message=text)
+
+
+class BadRequest(ApiError):
+    """A body that is not JSON, or not an object."""
+
+    status = 400
+    code = "BAD_REQUEST"
+    message = "The request could not be read."
+
+
+class Unauthenticated(ApiError):
+    """No API key, or not one of ours."""
+
+    status = 401
+    code = "UNAUTHENTICATED"
+    message = "Unauthenticated."
+
+
+class Forbidden(ApiError):
+    """The API key lacks the scope."""
+
+    status = 403
+    code = "FORBIDDEN"
+    message = "Invalid scope(s) provided."
+
+
+class NotFound(ApiError):
+    """Missing, or somebody else's: the answer is the same."""
+
+    status = 404
+    code = "NOT_FOUND"
+    message = "Not found."
+
+
+class MethodNotAllowed(ApiError):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "METHOD_NOT_ALLOWED"
+    message = "This method is not allowed here."
+
+
+class Conflict(ApiError):
+    """Somebody else was faster."""
+
+    status = 409
+    code = "CONFLICT"
+    message = "Somebody else has already done this."
+
+
+class LengthRequired(ApiError):
+    """An upload must say how long it is."""
+
+    status = 411
+    code = "LENGTH_REQUIRED"
+    message = "Send the upload with a Content-Length."
+
+
+class TooLarge(ApiError):
+    """The body is above the cap."""
+
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+    message = "The request is larger than this service allows."
+
+
+class UnsupportedMediaType(ApiError):
+    """The body is not of a type we read."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = "Send the body as application/json."
+
+
+class Unavailable(ApiError):
+    """We cannot accept anything just now."""
+
+    status = 503
+    code = "UNAVAILABLE"
+    message = "The service cannot accept this just now. Try again shortly."
+
+    def __init__(self, message: str | None = None, *, retry_after: int = 5) -> None:
+        super().__init__(message, headers={"Retry-After": f"{retry_after}"})
+
+
+class InsufficientStorage(ApiError):
+    """The upload found no room on disk."""
+
+    status = 507
+    code = "INSUFFICIENT_STORAGE"
+    message = "The service has no room for this file just now."

@@ -1,0 +1,185 @@
+"""What an engine or a provider declares, what it is given, and what it gives back."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .option import Option, OptionProblem
+
+if TYPE_CHECKING:
+    from .errors import TaskError
+
+__all__ = [
+    "Command",
+    "Context",
+    "Inputs",
+    "Operation",
+    "Option",
+    "OptionProblem",
+    "Output",
+    "Pair",
+    "Result",
+    "Runner",
+    "Tool",
+    "Work",
+    "pairs",
+]
+
+Pair = tuple[str | None, str | None]
+"""Input and output format; None where the operation has no such side."""
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Inputs(enum.Enum):
+    """How an operation takes the files of its input tasks."""
+
+    NONE = "none"
+    """It takes none: imports, capture-website."""
+    EACH = "each"
+    """It runs once per file."""
+    ALL = "all"
+    """It runs once with all files: archive, merge, exports."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One run of an operation, as its planner sees it.
+
+    Inputs lie at neutral paths (``in.docx``, ``in-2.docx``): a customer's name never becomes a path.
+    """
+
+    inputs: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
+    """The customer's name of each input, cleaned; only for what must show it (archives, exports)."""
+    output_dir: Path
+    input_format: str = ""
+    output_format: str = ""
+    options: Mapping[str, Any] = _NOTHING
+    related: Mapping[str, tuple[Path, ...]] = _NOTHING
+    """Files that belong to an option: those of the tasks it names, or its own stored content."""
+    facts: Mapping[str, Any] = _NOTHING
+    """What a probe of the first input found out, for planners that must know (sizes, streams)."""
+
+    @property
+    def input(self) -> Path:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Path:
+        """Where a single output belongs; it is published under the customer's name of the input."""
+        stem = self.inputs[0].stem if self.inputs else "out"
+        return self.output_dir / f"{stem}.{self.output_format}"
+
+
+LineReader = Callable[[str], float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One child process: what to run and what it must leave behind."""
+
+    argv: Sequence[str]
+    outputs: tuple[Path, ...] = ()
+    """Files that must exist, and not be empty, when it ends; the run's results (of its last command)."""
+    output_glob: str = ""
+    """A pattern in the output folder, for tools that choose the number of files; at least one must match."""
+    environment: Mapping[str, str] = _NOTHING
+    progress: Callable[[], LineReader] | None = None
+    """Makes a reader of this run's lines (both outputs), which returns percent, or None for a line without."""
+    weight: float = 1.0
+    """The command's share of the whole run's progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """A file to publish. Without a name it is called after the input, with what follows its stem."""
+
+    path: Path
+    name: str | None = None
+    dir: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came out of a run."""
+
+    files: tuple[Output, ...] = ()
+    message: str | None = None
+    extra: Mapping[str, Any] = _NOTHING
+    """More keys for the task's ``result``: ``metadata``, ``output``."""
+
+
+class Context(Protocol):
+    """What a run may ask of, and tell, the worker it runs in."""
+
+    @property
+    def owner(self) -> str:
+        """Whose task this is; warm children serve one owner at a time."""
+
+    @property
+    def deadline(self) -> float:
+        """When the run must have ended, on ``time.monotonic()``'s clock."""
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the run must stop at once (cancelled, lease lost, draining), or None."""
+
+    def progress(self, percent: float, message: str | None = None) -> None:
+        """Tell how far the run is, 0 to 100. Cheap; call it as often as you like."""
+
+    def record(self, *, argv: Sequence[str], output: str) -> None:
+        """Keep a tool's command line and the tail of its words for the operator."""
+
+
+Runner = Callable[[Work, Context], Result]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """The program behind an engine, and how to learn its version."""
+
+    name: str
+    argv: tuple[str, ...]
+    """Prints the version within a few seconds."""
+    pattern: str = r"(\d+(?:\.\d+)+)"
+    """Finds the version in what it prints; the first group counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Something a customer can ask for, and who does it. The record is the whole declaration."""
+
+    name: str
+    help: str
+    queue: str
+    run: Runner
+    engine: str | None = None
+    conversions: frozenset[Pair] = frozenset()
+    options: tuple[Option, ...] = ()
+    inputs: Inputs = Inputs.EACH
+    cost: float = 1.0
+    """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
+    max_seconds: int = 5 * 60
+    """The longest one run may take, whatever ``timeout`` the customer set."""
+    tool: Tool | None = None
+
+    def offers(self, source: str | None, target: str | None) -> bool:
+        """Tell whether this converts the one format to the other (canonical names)."""
+        return (source, target) in self.conversions or (None, target) in self.conversions
+
+
+def pairs(sources: Iterable[str], targets: Iterable[str]) -> frozenset[Pair]:
+    """Return every pair of two different formats, one from each side."""
+    wanted = tuple(targets)
+    return frozenset((s, t) for s in sources for t in wanted if s != t)
+
+
+Explain = Callable[[str], "TaskError | None"]
+"""Turns a failed tool's words into the error that helps the customer; None when it knows no better."""

@@ -1,0 +1,1 @@
+"""Running tasks: from claim to verdict, with heartbeat, drain and reconciler."""
