@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .option import Option, OptionProblem
@@ -33,8 +32,6 @@ __all__ = [
 Pair = tuple[str | None, str | None]
 """Input and output format; None where the operation has no such side."""
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
 
 class Inputs(enum.Enum):
     """How an operation takes the files of its input tasks."""
@@ -60,10 +57,10 @@ class Work:
     output_dir: Path
     input_format: str = ""
     output_format: str = ""
-    options: Mapping[str, Any] = _NOTHING
-    related: Mapping[str, tuple[Path, ...]] = _NOTHING
+    options: Mapping[str, Any] = field(default_factory=dict)
+    related: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Files that belong to an option: those of the tasks it names, or its own stored content."""
-    facts: Mapping[str, Any] = _NOTHING
+    facts: Mapping[str, Any] = field(default_factory=dict)
     """What a probe of the first input found out, for planners that must know (sizes, streams)."""
 
     @property
@@ -90,9 +87,9 @@ class Command:
     """Files that must exist, and not be empty, when it ends; the run's results (of its last command)."""
     output_glob: str = ""
     """A pattern in the output folder, for tools that choose the number of files; at least one must match."""
-    environment: Mapping[str, str] = _NOTHING
+    environment: Mapping[str, str] = field(default_factory=dict)
     progress: Callable[[], LineReader] | None = None
-    """Makes a reader of this run's lines (both outputs), which returns percent, or None for a line without."""
+    """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
     weight: float = 1.0
     """The command's share of the whole run's progress."""
 
@@ -112,7 +109,7 @@ class Result:
 
     files: tuple[Output, ...] = ()
     message: str | None = None
-    extra: Mapping[str, Any] = _NOTHING
+    extra: Mapping[str, Any] = field(default_factory=dict)
     """More keys for the task's ``result``: ``metadata``, ``output``."""
 
 
