@@ -44,6 +44,8 @@ class Process:
             self._launch(command, work, context, share=share)
             found = outputs_of(command, work.output_dir)
             done += command.weight
+            if len(commands) > 1:
+                context.progress(100 * done / total)
         return Result(files=tuple(Output(path=path) for path in found))
 
     def _launch(
