@@ -1,0 +1,299 @@
+"""Poppler's command line tools: PDF pages to images, text and web pages."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, pairs
+from jobs.contract.errors import ConversionFailed, OpenFailed, PasswordRequired, TaskError
+
+from ._support import pages
+from ._support.process import Process
+
+MOST_PAGES = 5000
+LONGEST_SIDE = 10_000
+"""Pixels; a page of a hostile document may be kilometres wide."""
+PAGES_PER_COMMAND = 20
+"""Progress is told after each command."""
+FLAGS = {
+    "png": ("-png",),
+    "jpg": ("-jpeg",),
+    "tiff": ("-tiff", "-tiffcompression", "lzw"),
+}
+
+Size = tuple[float, float]
+LETTER: Size = (612, 792)
+"""What Poppler takes a page without a size for."""
+
+
+@dataclass(frozen=True)
+class Numbered(Process):
+    """Runs the commands, then writes page numbers as people do: the tool pads them with zeros."""
+
+    def __call__(self, work: Work, context: Context) -> Result:
+        """Run the work.
+
+        :raises TaskError: when a program fails, or leaves no valid output.
+        """
+        made = super().__call__(work, context).files
+        paths = [output.path.rename(plain_name(output.path, work.output_format)) for output in made]
+        return Result(files=tuple(Output(path=path) for path in paths))
+
+
+def plain_name(path: Path, ending: str) -> Path:
+    """Return the path with the ending wanted, and a last number without zeros before it."""
+    return path.with_name(f"{re.sub(r'-0+(?=[0-9])', '-', path.stem)}.{ending}")
+
+
+def probe(work: Work) -> Command:
+    """Ask how many pages there are, and how large."""
+    argv = ["pdfinfo", "-f", "1", "-l", f"{MOST_PAGES}", *_password(work), "--", f"{work.input}"]
+    return Command(argv=argv)
+
+
+def read(printed: str) -> Mapping[str, Any]:
+    """Read what the probe printed: the number of pages, and the size of each in points as it is shown."""
+    rotated = {int(number) for number in re.findall(r"^Page +(\d+) rot: +(?:90|270)$", printed, re.MULTILINE)}
+    sizes: dict[int, Size] = {}
+    for number, w, h in re.findall(r"^Page +(\d+) size: +([\d.]+) x ([\d.]+) pts", printed, re.MULTILINE):
+        width, height = max(float(w), 1.0), max(float(h), 1.0)
+        sizes[int(number)] = (height, width) if int(number) in rotated else (width, height)
+    count = re.search(r"^Pages: +(\d+)$", printed, re.MULTILINE)
+    return {"pages": int(count[1]) if count else 0, "sizes": sizes}
+
+
+def images(work: Work) -> list[Command]:
+    """Plan one image per page."""
+    count = _page_count(work)
+    wanted = [n for first, last in pages.chosen(work.options["pages"], count) for n in range(first, last + 1)]
+    return _render(work, wanted, density=work.options["pixel_density"])
+
+
+def thumbnails(work: Work) -> list[Command]:
+    """Plan small images of the first pages."""
+    wanted = range(1, min(work.options["count"], _page_count(work)) + 1)
+    return _render(work, wanted, density=150)
+
+
+def text(work: Work) -> list[Command]:
+    """Plan the text of the pages, in reading order."""
+    argv = ["pdftotext", *_one_range(work), *_password(work), "-enc", "UTF-8", "-eol", "unix"]
+    return [Command(argv=[*argv, "--", f"{work.input}", f"{work.output}"], outputs=(work.output,))]
+
+
+def web_page(work: Work) -> list[Command]:
+    """Plan one web page that looks like the document's pages, with its pictures inside."""
+    argv = ["pdftohtml", "-c", "-s", "-noframes", "-dataurls", *_one_range(work), *_password(work)]
+    # A bare name, in the folder it runs in: a document without a title is given what stands here.
+    return [Command(argv=[*argv, "--", f"{work.input}", work.output.name], outputs=(work.output,))]
+
+
+def explain(words: str) -> TaskError | None:
+    """Say what Poppler's words mean for the customer."""
+    if "Incorrect password" in words:
+        return PasswordRequired()
+    if "Permission Error" in words:
+        return ConversionFailed(
+            "The document's owner does not permit this. Set the password option to theirs."
+        )
+    if re.search(
+        r"Couldn't (find trailer|read xref|read page catalog)|May not be a PDF|wrong page range", words
+    ):
+        return OpenFailed()
+    return None
+
+
+def _render(work: Work, wanted: Sequence[int], *, density: int) -> list[Command]:
+    argv = ["pdftocairo", *FLAGS[work.output_format], "-cropbox", *_look(work), *_password(work)]
+    if len(wanted) == 1:
+        argv += [*_geometry(work, wanted[0], density), "-f", f"{wanted[0]}", "-singlefile"]
+        argv += ["--", f"{work.input}", f"{work.output.with_suffix('')}"]  # it adds the suffix itself
+        suffix = {"tiff": ".tif"}.get(work.output_format, work.output.suffix)
+        return [Command(argv=argv, outputs=(work.output.with_suffix(suffix),))]
+    commands = []
+    for first, last, geometry in _runs(work, wanted, density):
+        part = [*argv, *geometry, "-f", f"{first}", "-l", f"{last}"]
+        part += ["--", f"{work.input}", f"{work.output.with_suffix('')}"]
+        glob = f"{work.output.stem}-*"
+        commands.append(Command(argv=part, output_glob=glob, weight=last - first + 1))
+    return commands
+
+
+def _runs(work: Work, wanted: Sequence[int], density: int) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield runs of neighbouring pages that are rendered alike."""
+    flags = [_geometry(work, number, density) for number in wanted]
+    # Neighbours have the same difference between page number and place in the list.
+    alike = groupby(enumerate(wanted), key=lambda place: (place[1] - place[0], flags[place[0]]))
+    for (_, geometry), run in alike:
+        numbers = [number for _, number in run]
+        for start in range(0, len(numbers), PAGES_PER_COMMAND):
+            chunk = numbers[start : start + PAGES_PER_COMMAND]
+            yield chunk[0], chunk[-1], geometry
+
+
+def _geometry(work: Work, number: int, density: int) -> list[str]:
+    """Return the flags that give a page the size asked for."""
+    natural = _natural(work, number, density)
+    width, height, fit = (work.options[name] for name in ("width", "height", "fit"))
+    scaled = _scaled(natural, width, height, fit)
+    if max(scaled) > LONGEST_SIDE:
+        raise ConversionFailed(
+            f"Page {number} would be {max(scaled)} pixels long; at most {LONGEST_SIDE} are allowed."
+            " Ask for a smaller size or a lower pixel_density."
+        )
+    if scaled == natural:
+        return ["-r", f"{density}"]
+    flags = ["-scale-to-x", f"{scaled[0]}", "-scale-to-y", f"{scaled[1]}"]
+    if fit == "crop" and width and height and scaled != (width, height):
+        flags += ["-x", f"{(scaled[0] - width) // 2}", "-y", f"{(scaled[1] - height) // 2}"]
+        flags += ["-W", f"{width}", "-H", f"{height}"]
+    return flags
+
+
+def _natural(work: Work, number: int, density: int) -> tuple[int, int]:
+    width, height = work.facts["sizes"].get(number, LETTER)
+    return math.ceil(width * density / 72), math.ceil(height * density / 72)
+
+
+def _scaled(natural: tuple[int, int], width: int | None, height: int | None, fit: str) -> tuple[int, int]:
+    """Return the size a page is rendered at, before anything is cut off."""
+    if not width and not height:
+        return natural
+    if fit == "scale" and width and height:
+        return width, height
+    factors = [wanted / has for wanted, has in zip((width, height), natural, strict=True) if wanted]
+    factor = max(factors) if fit == "crop" else min(factors)
+    if fit == "max":
+        factor = min(factor, 1)
+    return max(1, round(natural[0] * factor)), max(1, round(natural[1] * factor))
+
+
+def _page_count(work: Work) -> int:
+    count: int = work.facts["pages"]
+    if not count:
+        raise OpenFailed
+    if count > MOST_PAGES:
+        raise ConversionFailed(f"The document has {count} pages; at most {MOST_PAGES} are allowed.")
+    return count
+
+
+def _one_range(work: Work) -> list[str]:
+    [(first, last)] = pages.chosen(work.options["pages"], _page_count(work))
+    return ["-f", f"{first}", "-l", f"{last}"]
+
+
+def _look(work: Work) -> list[str]:
+    if work.options.get("alpha"):
+        return ["-transp"]
+    if quality := work.options.get("quality"):
+        return ["-jpegopt", f"quality={quality}"]
+    return []
+
+
+def _password(work: Work) -> list[str]:
+    # It may be the owner's or the reader's: the customer need not know which.
+    password = work.options.get("password")
+    return ["-opw", password, "-upw", password] if password else []
+
+
+PASSWORD = Option(name="password", help="The password that opens the document.", secret=True, max_length=1024)
+FIT = Option(
+    name="fit",
+    help="max stays within width and height and never enlarges; crop fills them and cuts what is over;"
+    " scale forces both.",
+    type="enum",
+    default="max",
+    values=("max", "crop", "scale"),
+)
+SIZE = (
+    Option(name="width", help="Width in pixels.", type="integer", minimum=1, maximum=LONGEST_SIDE),
+    Option(name="height", help="Height in pixels.", type="integer", minimum=1, maximum=LONGEST_SIDE),
+    FIT,
+)
+LOOK = (
+    pages.option(),
+    *SIZE,
+    Option(
+        name="pixel_density",
+        help="Dots per inch.",
+        type="integer",
+        default=150,
+        minimum=10,
+        maximum=600,
+    ),
+    PASSWORD,
+)
+ALPHA = Option(name="alpha", help="Leave the paper transparent.", type="boolean", default=False)
+QUALITY = Option(
+    name="quality",
+    help="JPEG quality in percent.",
+    type="integer",
+    default=85,
+    minimum=1,
+    maximum=100,
+)
+COUNT = Option(
+    name="count",
+    help="How many pages, from the first.",
+    type="integer",
+    default=1,
+    minimum=1,
+    maximum=100,
+)
+TOOL = Tool(name="poppler", argv=("pdftocairo", "-v"))
+
+
+def _images(target: str, *options: Option) -> Operation:
+    return Operation(
+        name="convert",
+        engine="poppler",
+        queue="poppler",
+        help=f"Render PDF pages as {target.upper()}.",
+        run=Numbered(images, explain=explain, probe=probe, read=read),
+        conversions=pairs({"pdf"}, {target}),
+        options=(*LOOK, *options),
+        tool=TOOL,
+    )
+
+
+OPERATIONS = (
+    _images("png", ALPHA),
+    _images("jpg", QUALITY),
+    _images("tiff"),
+    Operation(
+        name="convert",
+        engine="poppler",
+        queue="poppler",
+        help="Take the text out of PDF pages.",
+        run=Process(text, explain=explain, probe=probe, read=read),
+        conversions=pairs({"pdf"}, {"txt"}),
+        options=(pages.option(several=False), PASSWORD),
+        tool=TOOL,
+    ),
+    Operation(
+        name="convert",
+        engine="poppler",
+        queue="poppler",
+        help="Turn PDF pages into one web page that looks like them.",
+        run=Process(web_page, explain=explain, probe=probe, read=read),
+        conversions=pairs({"pdf"}, {"html"}),
+        options=(pages.option(several=False), PASSWORD),
+        tool=TOOL,
+    ),
+    Operation(
+        name="thumbnail",
+        engine="poppler",
+        queue="poppler",
+        help="Make small images of the first pages.",
+        run=Numbered(thumbnails, explain=explain, probe=probe, read=read),
+        conversions=pairs({"pdf"}, {"png", "jpg"}),
+        options=(*SIZE, COUNT, PASSWORD),
+        tool=TOOL,
+    ),
+)
