@@ -91,7 +91,8 @@ def _secret_key() -> str:
     path = DATA_DIR / "secret_key"
     DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(48))
     except FileExistsError:
         pass
@@ -107,7 +108,7 @@ def _database() -> dict[str, Any]:
                 # A deferred transaction that reads before it writes fails at once under contention.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
         }
     url = urlsplit(_S["DATABASE_URL"])
@@ -152,6 +153,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "jobs",
+    "workers",
+    "deploy",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -1,0 +1,25 @@
+"""Asking a program for its version."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+
+from .operation import Tool
+
+Ask = Callable[[Sequence[str]], str]
+"""Runs a command line and returns what it printed."""
+
+
+def installed(tool: Tool) -> bool:
+    """Tell whether the program is there."""
+    return shutil.which(tool.argv[0]) is not None
+
+
+def version(tool: Tool, ask: Ask) -> str | None:
+    """Return the program's version; None when it is missing or does not say."""
+    if not installed(tool):
+        return None
+    found = re.search(tool.pattern, ask(tool.argv))
+    return found.group(1) if found else None

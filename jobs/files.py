@@ -1,0 +1,116 @@
+"""Our own file store: a local folder, one sub-folder per task. Customers' storage is ``storage/``."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from .contract.errors import DiskFull
+
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file in the store."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+def path(key: str) -> Path:
+    """Return where a stored file lies."""
+    return Path(settings.ATHANOR_FILES_DIR, key)
+
+
+def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> Stored:
+    """Move a file into the store and return what was stored, once its bytes are on disk.
+
+    :param sha256: its digest, when somebody already knows it.
+    :raises DiskFull: when there is no room.
+    """
+    key = new_key(task)
+    with _room():
+        with source.open("rb") as file:
+            digest = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+            size = os.fstat(file.fileno()).st_size
+        try:
+            source.rename(path(key))
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.move(source, path(key))
+    return Stored(key, size, digest)
+
+
+def share(stored: Stored, *, task: uuid.UUID | str) -> Stored:
+    """Store the same bytes for another task; each may be removed without the other."""
+    return Stored(copy(stored.key, task=task), stored.size, stored.sha256)
+
+
+def copy(key: str, *, task: uuid.UUID | str) -> str:
+    """Store a file's bytes for another task and return the new key."""
+    copied = new_key(task)
+    fetch(key, path(copied))
+    return copied
+
+
+def write(text: str, *, task: uuid.UUID | str) -> str:
+    """Store a text and return its key."""
+    key = new_key(task)
+    with _room():
+        path(key).write_text(text, encoding="utf-8", newline="")
+    return key
+
+
+def fetch(key: str, into: Path) -> None:
+    """Put a stored file where a tool can read it; it must not be written to, for it may be the same file."""
+    with _room():
+        try:
+            os.link(path(key), into)
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
+                raise
+            shutil.copyfile(path(key), into)
+
+
+def new_key(task: uuid.UUID | str) -> str:
+    """Return an unused key in a task's folder, which is made if need be."""
+    folder = _folder(task)
+    path(folder).mkdir(parents=True, exist_ok=True)
+    return f"{folder}/{uuid.uuid4().hex}"
+
+
+def remove(key: str) -> None:
+    """Remove one stored file; nothing happens when it is gone already."""
+    path(key).unlink(missing_ok=True)
+
+
+def remove_all(task: uuid.UUID | str) -> None:
+    """Remove everything stored for a task."""
+    shutil.rmtree(path(_folder(task)), ignore_errors=True)
+
+
+def _folder(task: uuid.UUID | str) -> str:
+    return f"{str(task)[:2]}/{task}"
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull from error
+        raise

@@ -1,0 +1,187 @@
+"""The rows: accounts, keys, jobs, tasks, links, files, workers. No behaviour; ``services`` changes them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from .states import Status
+
+
+class Account(AbstractUser):
+    """A customer or an operator; owns keys, jobs and tasks."""
+
+
+class ApiKey(models.Model):
+    """A bearer key, kept as its SHA-256: a key of 256 random bits needs no slow hash."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100, blank=True)
+    prefix = models.CharField(max_length=12, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.name or 'key'} ({self.prefix}…)"
+
+
+class Job(models.Model):
+    """The customer's graph of tasks."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="jobs")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    tag = models.CharField(max_length=1024, null=True, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    webhook_url = models.TextField(null=True, blank=True)
+    redirect = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["status", "created_at"]),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.id}"
+
+
+class Task(models.Model):
+    """One node of a job, or a task on its own."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="tasks")
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, null=True, related_name="tasks")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=255, blank=True)
+    position = models.PositiveIntegerField(default=0)
+    operation = models.CharField(max_length=50)
+    payload = models.JSONField(default=dict)
+    """What the customer sent, inputs normalised, contents left out."""
+    ignore_error = models.BooleanField(default=False)
+    timeout = models.PositiveIntegerField(default=18000)
+    priority = models.SmallIntegerField(default=50)
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.WAITING)
+    plan = models.JSONField(default=list)
+    """The hops to take, each a key of ``jobs.registry``; empty until the inputs are there."""
+    hop = models.PositiveSmallIntegerField(default=0)
+    """The one it is at."""
+    engine = models.CharField(max_length=50, null=True)
+    engine_version = models.CharField(max_length=50, null=True)
+    queue = models.CharField(max_length=50, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    """The fencing token: counts claims. Whoever holds an older number has lost the task."""
+    tries = models.PositiveSmallIntegerField(default=0)
+    """Failed or lost attempts at the current hop."""
+    ready_at = models.DateTimeField(null=True)
+    """Not to be claimed before; set when another attempt waits."""
+    rung_at = models.DateTimeField(null=True)
+    overdue_at = models.DateTimeField(null=True)
+    """When its timeout, or the wait for its upload, runs out."""
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True)
+    host_name = models.CharField(max_length=100, null=True)
+
+    percent = models.PositiveSmallIntegerField(default=100)
+    message = models.TextField(null=True, blank=True)
+    code = models.CharField(max_length=50, null=True)
+    contents = models.JSONField(default=dict)
+    """Options whose value is a file, to its key in the file store."""
+    result = models.JSONField(default=dict)
+    """More than files: ``metadata``, ``output``."""
+    credits = models.PositiveIntegerField(null=True)
+    arguments = models.TextField(blank=True)
+    """The command lines of the last attempt, for the operator."""
+    output = models.TextField(blank=True)
+    """The tail of what the tools said, for the operator."""
+    retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="retries")
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["owner", "-created_at"]),
+            models.Index(fields=["status", "queue", "-priority", "owner", "created_at"], name="task_claim"),
+            models.Index(fields=["status", "lease_until"], name="task_lease"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.name or self.id}"
+
+
+class Link(models.Model):
+    """A task needs another's files: as its input, or for the option named."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="needs")
+    needed = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="needed_by")
+    option = models.CharField(max_length=50, default="input")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("position",)
+        constraints = (models.UniqueConstraint(fields=["task", "needed", "option"], name="one_link"),)
+
+    def __str__(self) -> str:
+        return f"{self.task_id} needs {self.needed_id}"
+
+
+class File(models.Model):
+    """A published file of a task, or one between two of its hops."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="files")
+    position = models.PositiveIntegerField(default=0)
+    name = models.CharField(max_length=255)
+    dir = models.CharField(max_length=1024, blank=True)
+    format = models.CharField(max_length=20, blank=True)
+    size = models.BigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    key = models.CharField(max_length=255)
+    """Where it lies in the file store."""
+    done = models.BooleanField(default=True)
+    """False between two hops: not yet a result."""
+
+    class Meta:
+        ordering = ("position",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Worker(models.Model):
+    """A worker process that is, or lately was, alive."""
+
+    id = models.CharField(primary_key=True, max_length=100)
+    host_name = models.CharField(max_length=100)
+    queues = models.JSONField(default=list)
+    tools = models.JSONField(default=dict)
+    """Engine to the version of its program."""
+    running = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Lock(models.Model):
+    """A lease on something only one process may do at a time."""
+
+    name = models.CharField(primary_key=True, max_length=50)
+    holder = models.CharField(max_length=100)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

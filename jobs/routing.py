@@ -1,0 +1,61 @@
+"""Which hops a task takes, once its inputs are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import registry
+from .contract import Inputs, errors, formats
+from .models import File, Task
+from .registry import Hop
+from .states import Status
+
+
+def inputs(task: Task, option: str = "input") -> list[File]:
+    """Return the files a task works on, or those of one of its options, in the order it named them."""
+    rows = File.objects.filter(
+        task__needed_by__task=task, task__needed_by__option=option, task__status=Status.FINISHED
+    )
+    return list(rows.order_by("task__needed_by__position", "position"))
+
+
+def plan(task: Task) -> tuple[Hop, ...]:
+    """Return the hops for a task whose inputs have ended.
+
+    :raises InvalidConversionType: when nobody brings its files to the format wanted.
+    :raises NoInputFiles: when there is nothing to work on.
+    """
+    records = registry.named(task.operation)
+    if not records:
+        raise errors.InvalidConversionType
+    target = task.payload.get("output_format", "")
+    engine = task.payload.get("engine")
+    if records[0].inputs is Inputs.NONE:
+        sources = [""]
+    else:
+        found = inputs(task)
+        if not found:
+            raise errors.NoInputFiles
+        sources = [format_of(task, file) for file in found]
+    if not any(record.conversions for record in records):
+        return (Hop(records[0], "", ""),)
+    hops = registry.plan(task.operation, sources, target, engine=engine)
+    if not hops:
+        raise errors.InvalidConversionType(_sentence(task.operation, sources, target, engine))
+    return hops
+
+
+def columns(hop: Hop) -> dict[str, Any]:
+    """Return what a task's row says of the hop it is at."""
+    return {"engine": hop.operation.engine, "engine_version": None, "queue": hop.operation.queue}
+
+
+def format_of(task: Task, file: File) -> str:
+    """Return the format a task takes a file for: what the customer says, else its extension's."""
+    return task.payload.get("input_format") or file.format or formats.of(file.name)
+
+
+def _sentence(operation: str, sources: list[str], target: str, engine: str | None) -> str:
+    stuck = next((s for s in sources if not registry.route(operation, s, target, engine=engine)), "")
+    by = f" by {engine}" if engine else ""
+    return f"This conversion type is not supported: {stuck or 'a file without extension'} to {target}{by}."

@@ -1,0 +1,237 @@
+"""One task from claim to verdict."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from jobs import files, intake, naming, registry, routing, services
+from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
+from jobs.models import File, Task
+from jobs.registry import Hop
+
+from .heartbeat import DRAINING, Heartbeat, Run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Station:
+    """The worker process a task runs in."""
+
+    name: str
+    host_name: str
+    versions: dict[str, str]
+    heartbeat: Heartbeat
+
+
+def run_next(queue: str, station: Station) -> bool:
+    """Claim the fairest task of a queue and run it to its verdict; False when there was none."""
+    name, host_name, versions = station.name, station.host_name, station.versions
+    task = services.claim(queue, worker=name, host_name=host_name, versions=versions)
+    if task is None:
+        return False
+    run = Run(
+        task=task.pk,
+        attempt=task.attempt,
+        owner=f"{task.owner_id}",
+        deadline=time.monotonic(),
+        hop=task.hop,
+        hops=max(1, len(task.plan)),
+        percent=task.percent,
+    )
+    with station.heartbeat.holding(run):
+        _attempt(task, run)
+    return True
+
+
+def _attempt(task: Task, run: Run) -> None:
+    folder = Path(tempfile.mkdtemp(prefix=f"{task.pk}-", dir=settings.ATHANOR_WORK_DIR))
+    staged: list[services.Staged] = []
+    try:
+        result = _perform(task, run, folder, staged)
+    except errors.Stopped:
+        _discard(staged)
+        if run.stopped == DRAINING:
+            services.hand_back(task)
+    except Exception as error:  # noqa: BLE001 - whatever happens, the task gets a verdict
+        _discard(staged)
+        services.fail(
+            task, _verdict(error, task), arguments="\n".join(run.arguments), output="\n".join(run.output)
+        )
+    else:
+        won = services.finish(
+            task,
+            staged,
+            message=result.message,
+            extra=result.extra,
+            arguments="\n".join(run.arguments),
+            output="\n".join(run.output),
+        )
+        if not won:
+            _discard(staged)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _verdict(error: Exception, task: Task) -> errors.TaskError:
+    if isinstance(error, errors.TaskError):
+        return error
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return errors.DiskFull()
+    log.error("Task %s failed by a bug of ours", task.pk, exc_info=error)
+    return errors.InternalError()
+
+
+def _discard(staged: list[services.Staged]) -> None:
+    for file in staged:
+        files.remove(file.stored.key)
+
+
+def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) -> Result:
+    """Take the task's present hop and stage what comes out; return the last run's result."""
+    try:
+        hop = registry.hop(task.plan[task.hop])
+        options = intake.read_options(hop.operation, task.payload)
+    except LookupError as error:
+        raise errors.InvalidConversionType from error
+    except OptionProblem as problem:
+        raise errors.ConversionFailed(f"{problem}") from problem
+    capped = min(task.timeout, hop.operation.max_seconds)
+    run.deadline = time.monotonic() + capped
+    try:
+        return _Performance(task, run, hop, options, folder, staged).play()
+    except errors.EngineTimeout as error:
+        raise errors.Timeout if task.timeout <= capped else error from None
+
+
+class _Performance:
+    """One hop of one task: bring the inputs, run the operation, stage the outputs."""
+
+    def __init__(
+        self,
+        task: Task,
+        run: Run,
+        hop: Hop,
+        options: dict[str, object],
+        folder: Path,
+        staged: list[services.Staged],
+    ) -> None:
+        self.task, self.run, self.hop, self.options = task, run, hop, options
+        self.folder, self.staged = folder, staged
+        self.last = task.hop + 1 == len(task.plan)
+        self.names = naming.Names(task.payload.get("filename"))
+        self.related = self._related(hop.operation)
+
+    def play(self) -> Result:
+        """Run the operation as often as its inputs ask for."""
+        kind = self.hop.operation.inputs
+        rows = list(self.task.files.all()) if self.task.hop else routing.inputs(self.task)
+        if kind is Inputs.NONE:
+            return self._run_on([])
+        if kind is Inputs.ALL:
+            return self._run_on(rows)
+        result = Result()
+        mine = [row for row in rows if self._takes(row)]
+        for row in rows:
+            if row in mine:
+                number = mine.index(row)
+                self.run.share = (100 * number / len(mine), 100 * (number + 1) / len(mine))
+                result = self._run_on([row])
+            else:
+                self._pass_on(row)
+        return result
+
+    def _takes(self, row: File) -> bool:
+        if not self.hop.operation.conversions:
+            return True
+        fresh = self.task.hop == 0 or not row.done
+        return fresh and routing.format_of(self.task, row) == self.hop.source
+
+    def _pass_on(self, row: File) -> None:
+        stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
+        done = self.task.hop > 0 and row.done
+        kept = routing.format_of(self.task, row)
+        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done))
+
+    def _run_on(self, rows: list[File]) -> Result:
+        here = self.folder / f"{len(self.staged)}"
+        outputs = here / "out"
+        outputs.mkdir(parents=True)
+        brought = self._bring(rows, here)
+        work = Work(
+            inputs=tuple(brought),
+            names=tuple(row.name for row in rows),
+            output_dir=outputs,
+            input_format=self.hop.source,
+            output_format=self.hop.target,
+            options=self.options,
+            related=self.related,
+        )
+        result = self.hop.operation.run(work, self.run)
+        if len(self.staged) + len(result.files) > settings.ATHANOR_MAX_OUTPUT_FILES:
+            raise errors.TooMuchOutput
+        for output in result.files:
+            self._stage(output, brought)
+        return result
+
+    def _bring(self, rows: list[File], here: Path) -> dict[Path, File]:
+        brought = {}
+        for number, row in enumerate(rows, 1):
+            extension = self.hop.source or row.format or formats.of(row.name)
+            stem = "in" if number == 1 else f"in-{number}"
+            path = here / (f"{stem}.{extension}" if extension else stem)
+            files.fetch(row.key, path)
+            brought[path] = row
+        return brought
+
+    def _related(self, record: Operation) -> dict[str, tuple[Path, ...]]:
+        related = {}
+        for option in record.options:
+            folder = self.folder / "related" / option.name
+            keys: list[tuple[str, str]] = []
+            if option.refers and self.task.payload.get(option.name):
+                keys = [(row.key, formats.of(row.name)) for row in routing.inputs(self.task, option.name)]
+            elif option.name in self.task.contents:
+                keys = [(self.task.contents[option.name], "")]
+            if keys:
+                folder.mkdir(parents=True)
+                related[option.name] = tuple(self._fetch(folder, *each) for each in enumerate(keys))
+        return related
+
+    @staticmethod
+    def _fetch(folder: Path, number: int, stored: tuple[str, str]) -> Path:
+        key, extension = stored
+        path = folder / (f"{number}.{extension}" if extension else f"{number}")
+        files.fetch(key, path)
+        return path
+
+    def _stage(self, output: Output, brought: dict[Path, File]) -> None:
+        if output.path.is_symlink() or not output.path.is_file():
+            raise errors.ConversionFailed
+        row = brought.get(output.path)
+        first = next(iter(brought.values()), None)
+        if row:
+            stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
+        else:
+            if output.path.stat().st_size > settings.ATHANOR_MAX_FILE_BYTES:
+                raise errors.FileTooLarge
+            stored = files.save(output.path, task=self.task.pk)
+        name = output.name or naming.after(first.name if first else "", output.path)
+        if self.last:
+            name = self.names.final(name)
+        folder = (row or first).dir if (row or first) and not output.dir else output.dir
+        kept = self.hop.target or (row.format if row else "") or formats.of(name)
+        done = self._is_last_for_file()
+        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done))
+
+    def _is_last_for_file(self) -> bool:
+        wanted = self.task.payload.get("output_format", "")
+        return self.hop.operation.name == self.task.operation and self.hop.target in {"", wanted}

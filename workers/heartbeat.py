@@ -1,0 +1,143 @@
+"""Keeps what this worker holds: extends leases, carries progress up and the order to stop down."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+from django.db import Error, connections
+
+from jobs import services
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.5
+"""How often running tasks are looked after: cancelling takes no longer than this, and a kill."""
+MARGIN_SECONDS = 5.0
+"""So long before a lease nobody could extend runs out, its engine is stopped."""
+LOST = "lost"
+DRAINING = "draining"
+
+
+@dataclass
+class Run:
+    """One attempt at a task, while it runs; the engine's ``Context``."""
+
+    task: UUID
+    attempt: int
+    owner: str
+    deadline: float
+    hop: int = 0
+    hops: int = 1
+    stopped: str | None = None
+    percent: int = 0
+    message: str | None = None
+    arguments: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
+    told: tuple[int, str | None] = (0, None)
+    extended: float = field(default_factory=time.monotonic)
+    share: tuple[float, float] = (0, 100)
+    """The part of the hop the present file is, in percent."""
+
+    def progress(self, percent: float, message: str | None = None) -> None:
+        """Note how far the run is; the heartbeat tells it."""
+        low, high = self.share
+        of_hop = low + (high - low) * min(max(percent, 0), 100) / 100
+        self.percent = min(99, int((100 * self.hop + of_hop) / self.hops))
+        self.message = message
+
+    def record(self, *, argv: Sequence[str], output: str) -> None:
+        """Keep a tool's command line and the tail of its words for the operator."""
+        self.arguments.append(" ".join(argv))
+        self.output.append(output)
+
+
+class Heartbeat:
+    """One thread for all runs of a worker process."""
+
+    def __init__(self) -> None:
+        self._runs: dict[UUID, Run] = {}
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._some = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look after runs."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking; call it when nothing runs any more."""
+        self._ended.set()
+        self._some.set()
+        self._thread.join(timeout=5)
+
+    @property
+    def running(self) -> int:
+        """How many runs are looked after."""
+        return len(self._runs)
+
+    @contextmanager
+    def holding(self, run: Run) -> Iterator[Run]:
+        """Look after a run for as long as the block lasts."""
+        with self._lock:
+            self._runs[run.task] = run
+        self._some.set()
+        try:
+            yield run
+        finally:
+            with self._lock:
+                self._runs.pop(run.task, None)
+                if not self._runs:
+                    self._some.clear()
+
+    def stop_all(self, reason: str) -> None:
+        """Tell every run to stop."""
+        for run in self._snapshot():
+            run.stopped = run.stopped or reason
+
+    def _snapshot(self) -> list[Run]:
+        with self._lock:
+            return list(self._runs.values())
+
+    def _beat(self) -> None:
+        while not self._ended.is_set():
+            self._some.wait()
+            runs = self._snapshot()
+            try:
+                self._look_after(runs)
+            except Error as error:
+                log.warning("The database does not answer: %s", error)
+                connections.close_all()
+                self._give_up_unextended(runs)
+            self._ended.wait(LOOK_SECONDS)
+        connections.close_all()
+
+    def _look_after(self, runs: list[Run]) -> None:
+        held = {run.task: run.attempt for run in runs}
+        gone = services.lost(held) if held else set()
+        now = time.monotonic()
+        for run in runs:
+            if run.task in gone:
+                run.stopped = run.stopped or LOST
+                continue
+            news = (run.percent, run.message)
+            if news != run.told:
+                services.tell_progress(run.task, run.attempt, percent=run.percent, message=run.message)
+                run.told = news
+            if now - run.extended >= settings.ATHANOR_HEARTBEAT_SECONDS:
+                services.extend({run.task: run.attempt})
+                run.extended = now
+
+    def _give_up_unextended(self, runs: list[Run]) -> None:
+        # Somebody else who still reaches the database may take the task when its lease has run out.
+        longest = settings.ATHANOR_LEASE_SECONDS - MARGIN_SECONDS
+        for run in runs:
+            if time.monotonic() - run.extended > longest:
+                run.stopped = run.stopped or LOST

@@ -1,0 +1,27 @@
+"""Run a worker process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from workers import station, tasks
+
+
+class Command(BaseCommand):
+    """Takes tasks of some or all queues until told to stop (SIGTERM drains it)."""
+
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare ``--queues``."""
+        parser.add_argument("--queues", default="", help="Comma-separated; all when not given.")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run until told to stop."""
+        asked = tuple(name for name in options["queues"].split(",") if name) or settings.ATHANOR_QUEUES
+        slots = station.slots_for(asked)
+        worker = station.Worker(slots)
+        tasks.serve(worker, log_level=settings.ATHANOR_LOG_LEVEL)

@@ -1,0 +1,71 @@
+"""Puts right what crashes and lost messages leave behind; one process at a time, every few seconds."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+from django.db import Error, connections
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs import fleet, services
+from jobs.models import Lock
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 5.0
+LEASE = timedelta(seconds=20)
+UNHEARD_AFTER = timedelta(seconds=10)
+NAME = "reconciler"
+
+
+def reconcile(holder: str) -> bool:
+    """Put everything right once, if it is this process's turn."""
+    if not _take_lease(holder):
+        return False
+    taken = services.take_from_dead()
+    ended = services.end_overdue()
+    advanced = services.advance_stuck()
+    services.ring_again(after=UNHEARD_AFTER)
+    fleet.forget_silent()
+    if taken or ended or advanced:
+        log.info("Took %d from dead workers, ended %d overdue, advanced %d.", taken, ended, advanced)
+    return True
+
+
+def _take_lease(holder: str) -> bool:
+    Lock.objects.get_or_create(name=NAME, defaults={"holder": holder, "until": Now()})
+    free = Lock.objects.filter(Q(holder=holder) | Q(until__lte=Now()), name=NAME)
+    return free.update(holder=holder, until=Now() + LEASE) == 1
+
+
+class Reconciler:
+    """The thread of a worker process that reconciles."""
+
+    def __init__(self, holder: str) -> None:
+        self._holder = holder
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=NAME, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop after the present round."""
+        self._ended.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                reconcile(self._holder)
+            except Error as error:
+                log.warning("The database does not answer: %s", error)
+                connections.close_all()
+            except Exception:
+                log.exception("The reconciler stumbled; it goes on.")
+            self._ended.wait(EVERY_SECONDS)
+        connections.close_all()

@@ -1,0 +1,81 @@
+"""A worker's slots: a thread per task that may run at once, woken by the doorbell or by its own watch."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from django.db import Error, connections
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = (1.0, 2.0)
+"""An idle queue is looked at this often even when no bell rings."""
+
+
+class Slots:
+    """Threads that run the tasks of the queues a worker serves."""
+
+    def __init__(self, queues: Mapping[str, int], run_next: Callable[[str], bool]) -> None:
+        self._run_next = run_next
+        self._stopping = threading.Event()
+        self._bells = {name: threading.Semaphore(0) for name in queues}
+        self._threads = [
+            threading.Thread(target=self._serve, args=(name, number), name=f"{name}-{number}", daemon=True)
+            for name, slots in queues.items()
+            for number in range(slots)
+        ]
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        for thread in self._threads:
+            thread.start()
+
+    def ring(self, queue: str) -> None:
+        """Wake a slot of the queue, if one sleeps."""
+        if bell := self._bells.get(queue):
+            bell.release()
+
+    def stop_claiming(self) -> None:
+        """Let every slot end after the task it runs."""
+        self._stopping.set()
+        for bell in self._bells.values():
+            bell.release(len(self._threads))
+
+    def join(self, seconds: float) -> bool:
+        """Wait until all slots have ended; False when some still run."""
+        until = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _serve(self, queue: str, number: int) -> None:
+        bell = self._bells[queue]
+        try:
+            while not self._stopping.is_set():
+                # Only one slot of a queue watches without a bell; it rings for the others when it finds work.
+                bell.acquire(timeout=_jittered() if number == 0 else None)
+                self._run_all(queue)
+        finally:
+            connections.close_all()
+
+    def _run_all(self, queue: str) -> None:
+        while not self._stopping.is_set():
+            try:
+                ran = self._run_next(queue)
+            except Error as error:
+                log.warning("The database does not answer: %s", error)
+                connections.close_all()
+                return
+            except Exception:
+                log.exception("A slot of %s stumbled; it goes on.", queue)
+                return
+            if not ran:
+                return
+
+
+def _jittered() -> float:
+    return random.uniform(*LOOK_SECONDS)  # noqa: S311 - no secret

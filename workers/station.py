@@ -1,0 +1,113 @@
+"""One worker process: what it serves, and its start, drain and end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error, connections
+
+from jobs import fleet, registry
+
+from . import executor, versions
+from .heartbeat import DRAINING, Heartbeat
+from .reconciler import Reconciler
+from .slots import Slots
+
+log = logging.getLogger(__name__)
+
+ANNOUNCE_SECONDS = 5.0
+KILL_SECONDS = 5.0
+"""How long an engine told to stop may take to be gone."""
+
+
+class Worker:
+    """Takes tasks of the queues given, until told to drain."""
+
+    def __init__(self, queues: Mapping[str, int]) -> None:
+        self.name = fleet.name()
+        self.queues = dict(queues)
+        self.versions: dict[str, str] = {}
+        self.heartbeat = Heartbeat()
+        self._station = executor.Station(self.name, platform.node()[:100], self.versions, self.heartbeat)
+        self._slots = Slots(self.queues, lambda queue: executor.run_next(queue, self._station))
+        self._reconciler = Reconciler(self.name)
+        self._gone = threading.Event()
+        self._announcer = threading.Thread(target=self._announce, name="announcer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take tasks."""
+        _own_work_folder()
+        if strays := registry.launcher().kill_strays():
+            log.warning("Killed %d programs that dead workers left running.", strays)
+        self.heartbeat.start()
+        self._slots.start()
+        self._reconciler.start()
+        self._announcer.start()
+
+    def ring(self, queue: str) -> None:
+        """Look at a queue now."""
+        self._slots.ring(queue)
+
+    def drain(self) -> None:
+        """Take nothing more, finish or hand back what runs within the drain time, and leave."""
+        log.info("Draining: %d running.", self.heartbeat.running)
+        self._slots.stop_claiming()
+        if not self._slots.join(settings.ATHANOR_DRAIN_SECONDS):
+            self.heartbeat.stop_all(DRAINING)
+            self._slots.join(KILL_SECONDS)
+        self._reconciler.end()
+        self.heartbeat.end()
+        self._gone.set()
+        self._announcer.join(timeout=KILL_SECONDS)
+        fleet.leave(self.name)
+
+    def _announce(self) -> None:
+        self._tell()
+        # Asking every program takes a while; tasks are taken meanwhile.
+        self.versions.update(versions.of(self.queues))
+        while not self._gone.is_set():
+            self._tell()
+            self._gone.wait(ANNOUNCE_SECONDS)
+        connections.close_all()
+
+    def _tell(self) -> None:
+        try:
+            fleet.announce(
+                self.name, queues=sorted(self.queues), tools=self.versions, running=self.heartbeat.running
+            )
+        except Error as error:
+            log.warning("The database does not answer: %s", error)
+            connections.close_all()
+
+
+def slots_for(queues: tuple[str, ...]) -> dict[str, int]:
+    """Return how many tasks of each queue may run at once here: few of what computes, more of what waits."""
+    cores = os.cpu_count() or 1
+    asked = dict(word.split("=", 1) for word in settings.ATHANOR_SLOTS)
+    usual = {"storage": 8}
+    return {name: int(asked.get(name, usual.get(name, cores))) for name in queues or registry.queues()}
+
+
+def _own_work_folder() -> None:
+    # What a killed worker left behind is nobody's: a task that runs again starts afresh.
+    work = Path(settings.ATHANOR_WORK_DIR)
+    work.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = f"{work}"
+    marker = work / f".worker-{os.getpid()}"
+    marker.touch()
+    others = [path for path in work.glob(".worker-*") if path != marker]
+    if any(Path("/proc", path.name.removeprefix(".worker-")).exists() for path in others):
+        return
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != marker:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,48 @@
+"""Celery's way in: a doorbell, and a worker that lives and dies with Celery's."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from celery import bootsteps
+
+from jobs.queues import DOORBELL, app
+
+from .station import Worker
+
+_worker: Worker | None = None
+
+
+@app.task(name=DOORBELL, ignore_result=True)  # type: ignore[untyped-decorator]
+def answer(queue: str) -> None:
+    """Look at a queue now; a lost or doubled ring changes nothing."""
+    if _worker:
+        _worker.ring(queue)
+
+
+class Station(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Starts our worker before Celery connects to the broker, and drains it when Celery stops."""
+
+    requires: ClassVar[set[str]] = {"celery.worker.components:Pool"}
+
+    def start(self, _parent: Any) -> None:
+        """Begin to take tasks, broker or no broker."""
+        if _worker:
+            _worker.start()
+
+    def stop(self, _parent: Any) -> None:
+        """Drain."""
+        if _worker:
+            _worker.drain()
+
+    terminate = stop
+
+
+def serve(worker: Worker, *, log_level: str) -> None:
+    """Run a worker under Celery until it is told to stop."""
+    global _worker  # noqa: PLW0603 - Celery makes the step; it finds the worker here
+    _worker = worker
+    app.steps["worker"].add(Station)
+    # One thread takes the rings; the slots are the worker's own, so a long task never holds a message.
+    arguments = ["worker", "--pool=solo", f"--loglevel={log_level}", "--without-gossip", "--without-mingle"]
+    app.worker_main([*arguments, "--without-heartbeat", f"--queues={','.join(worker.queues)}"])
