@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
+    from jobs.models import Account
 
 # Before Django reads its settings: tests own their data folder.
 os.environ["ATHANOR_DATA_DIR"] = tempfile.mkdtemp(prefix="athanor-tests-")
@@ -30,3 +37,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def samples() -> Path:
     """The folder of sample files."""
     return Path(__file__).parent / "samples"
+
+
+@pytest.fixture
+def fakes() -> Iterator[None]:
+    """Offer operations that need no tool, and nothing else."""
+    from jobs.tests import fakes
+
+    with fakes.offered():
+        yield
+
+
+@pytest.fixture
+def owner(db: None) -> Account:
+    """A customer."""
+    from jobs.models import Account
+
+    return Account.objects.create_user("customer")
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings: SettingsWrapper, tmp_path: Path) -> None:
+    settings.ATHANOR_FILES_DIR = tmp_path / "files"
+    settings.ATHANOR_WORK_DIR = tmp_path / "work"
+    settings.ATHANOR_WORK_DIR.mkdir()
