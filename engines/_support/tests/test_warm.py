@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engines._support.warm import Warm
+from engines.tests.context import RunContext
+from jobs.contract import Result, Work, errors
+
+CHILD = """
+import os, signal, sys, time
+from pathlib import Path
+from engines._support.child import Refused, serve
+
+def handle(request, percent):
+    do, out = request["do"], Path(request["out"])
+    if do == "crash":
+        print("about to fall over", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if do == "hang":
+        time.sleep(600)
+    if do == "fork and hang":
+        if not os.fork():
+            os.setsid()
+        Path(request["seen"]).write_text(f"{os.getpid()}")
+        time.sleep(600)
+    if do == "flood":
+        for _ in range(3000):
+            print("x" * 1000)
+    if do == "flood the channel":
+        while True:
+            os.write(CHANNEL, b"y" * 65536)
+    if do == "talk nonsense":
+        os.write(CHANNEL, b"[1, 2\\n")
+    if do == "refuse":
+        raise Refused("PasswordRequired", "A sentence.")
+    if do == "refuse oddly":
+        raise Refused("Retry")
+    if do == "fail":
+        raise ValueError("no such font")
+    if do == "point outside":
+        (out / "in.txt").symlink_to("/etc/passwd")
+        return {"files": ["in.txt"]}
+    if do == "lie":
+        return {"files": ["in.txt"]}
+    percent(50)
+    (out / "in.txt").write_text(f"{os.getpid()} {Path(request['in']).read_text()}")
+    return {"files": ["in.txt"], "message": "Done."}
+
+CHANNEL = os.dup(1)
+serve(handle)
+"""
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Iterator[Warm]:
+    script = tmp_path / "scripted_child.py"
+    script.write_text(CHILD)
+    warm = Warm(name="scripted", script=f"{script}", request=request, explain=explain, secret=("password",))
+    yield warm
+    warm.close()
+
+
+def request(work: Work) -> dict[str, str]:
+    return {"do": "convert", "in": f"{work.input}", "out": f"{work.output_dir}", **work.options}
+
+
+def explain(words: str) -> errors.TaskError | None:
+    return errors.ConversionFailed("The font is missing.") if "no such font" in words else None
+
+
+@pytest.fixture
+def run(warm: Warm, tmp_path: Path):
+    def run(do: str = "convert", *, context: RunContext | None = None, **options: str) -> Result:
+        (tmp_path / "in.txt").write_text("hello")
+        out = tmp_path / "out"
+        out.mkdir(exist_ok=True)
+        work = Work(inputs=(tmp_path / "in.txt",), output_dir=out, options={"do": do, **options})
+        return warm(work, context or RunContext())
+
+    return run
+
+
+def pid(result: Result) -> int:
+    number, word = result.files[0].path.read_text().split()
+    assert word == "hello"
+    return int(number)
+
+
+def spare(warm: Warm) -> int | None:
+    for thread in threading.enumerate():
+        if thread.name == f"spare-{warm.name}":
+            thread.join()
+    return next((child._process.pid for child in warm._idle if child.owner is None), None)
+
+
+def gone(number: int) -> bool:
+    try:
+        return "Z" in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2]
+    except OSError:
+        return True
+
+
+def test_a_run_brings_its_files_message_and_percents(run, tmp_path):
+    context = RunContext()
+
+    result = run(context=context)
+
+    assert result.files[0].path == tmp_path / "out" / "in.txt"
+    assert result.message == "Done."
+    assert context.percents == [50]
+
+
+def test_an_owner_meets_the_same_child_again(run):
+    assert pid(run()) == pid(run())
+
+
+def test_another_owner_never_meets_a_child_that_was_used(run):
+    first = pid(run(context=RunContext(owner="a")))
+    second = pid(run(context=RunContext(owner="b")))
+    third = pid(run(context=RunContext(owner="a")))
+
+    assert len({first, second, third}) == 3
+    assert gone(first)
+    assert gone(second)
+
+
+def test_a_spare_waits_for_the_next_owner(run, warm):
+    run(context=RunContext(owner="a"))
+    waiting = spare(warm)
+
+    assert waiting
+    assert pid(run(context=RunContext(owner="b"))) == waiting
+
+
+def test_nothing_of_a_run_stays_in_the_slot(run, warm):
+    run()
+
+    [child] = [child for child in warm._idle if child.owner]
+    assert list(child.slot.iterdir()) == []
+
+
+def test_a_child_is_replaced_when_it_was_used_often(run, monkeypatch):
+    monkeypatch.setattr("engines._support.warm.USES", 2)
+
+    numbers = [pid(run()) for _ in range(3)]
+
+    assert numbers[0] == numbers[1] != numbers[2]
+
+
+def test_a_child_is_replaced_when_it_holds_too_much_memory(run, monkeypatch):
+    monkeypatch.setattr("engines._support.warm.HELD_BYTES", 1)
+
+    assert pid(run()) != pid(run())
+
+
+def test_a_crash_is_told_with_the_last_words_and_the_next_run_works(run):
+    context = RunContext()
+
+    with pytest.raises(errors.EngineCrashed):
+        run("crash", context=context)
+
+    assert "about to fall over" in context.recorded[0][1]
+    assert pid(run())
+
+
+def test_a_hang_ends_at_the_deadline_and_the_next_run_works(run):
+    before = pid(run())
+
+    with pytest.raises(errors.EngineTimeout):
+        run("hang", context=RunContext(seconds=0.3))
+
+    assert gone(before)
+    assert pid(run()) != before
+
+
+def test_a_request_larger_than_a_pipe_arrives(run):
+    assert pid(run(filler="x" * 300_000))
+
+
+def test_a_child_that_does_not_read_costs_no_more_than_the_deadline(run, warm):
+    run()
+    child = next(child for child in warm._idle if child.owner)
+    os.kill(child._process.pid, 19)  # SIGSTOP
+
+    with pytest.raises(errors.EngineTimeout):
+        run(context=RunContext(seconds=0.3), filler="x" * 300_000)
+
+    assert gone(child._process.pid)
+
+
+def test_a_stop_kills_the_child_with_everything_it_started(run, tmp_path):
+    seen = tmp_path / "seen"
+
+    class Impatient(RunContext):
+        @property
+        def stopped(self):
+            return "cancelled" if seen.exists() and seen.read_text() else None
+
+        @stopped.setter
+        def stopped(self, _value):
+            pass
+
+    with pytest.raises(errors.Stopped):
+        run("fork and hang", seen=f"{seen}", context=Impatient())
+
+    assert gone(int(seen.read_text()))
+
+
+def test_a_flood_of_words_is_cut_and_does_no_harm(run):
+    context = RunContext()
+
+    result = run("flood", context=context)
+
+    assert pid(result)
+    assert 0 < len(context.recorded[0][1]) <= 64 * 1024
+
+
+@pytest.mark.parametrize("do", ["flood the channel", "talk nonsense", "refuse oddly"])
+def test_a_child_out_of_its_mind_is_a_crash(run, do):
+    with pytest.raises(errors.EngineCrashed):
+        run(do)
+
+    assert pid(run())
+
+
+def test_a_refusal_keeps_its_kind_and_sentence_and_the_child(run):
+    before = pid(run())
+
+    with pytest.raises(errors.PasswordRequired, match=r"A sentence\."):
+        run("refuse")
+
+    assert pid(run()) == before
+
+
+def test_a_failure_is_explained(run):
+    with pytest.raises(errors.ConversionFailed, match=r"The font is missing\."):
+        run("fail")
+
+
+@pytest.mark.parametrize("do", ["lie", "point outside"])
+def test_a_promised_file_must_be_a_file(run, do):
+    with pytest.raises(errors.ConversionFailed):
+        run(do)
+
+
+def test_an_empty_file_reaches_no_child(run, warm, tmp_path):
+    (tmp_path / "in.txt").touch()
+
+    with pytest.raises(errors.EmptyFile):
+        warm(Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path), RunContext())
+
+    assert warm._idle == []
+
+
+def test_a_secret_is_not_recorded(run):
+    context = RunContext()
+
+    run(context=context, password="hunter2")
+
+    assert "hunter2" not in f"{context.recorded}"
+
+
+def test_a_dead_idle_child_is_replaced(run, warm):
+    before = pid(run())
+    child = next(child for child in warm._idle if child.owner)
+    os.kill(before, 9)
+    child._process.wait()
+
+    assert pid(run()) != before
+    assert not child.slot.exists()
+
+
+def test_a_child_that_cannot_start_is_a_crash(tmp_path):
+    (tmp_path / "bad.py").write_text("raise SystemExit('no engine here')")
+    (tmp_path / "in.txt").write_text("hello")
+    warm = Warm(name="bad", script=f"{tmp_path / 'bad.py'}", request=request)
+
+    with pytest.raises(errors.EngineCrashed):
+        warm(Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path), RunContext())
+
+
+def test_closing_ends_every_idle_child(run, warm):
+    number = pid(run())
+    waiting = spare(warm)
+
+    warm.close()
+
+    assert gone(number)
+    assert waiting
+    assert gone(waiting)
