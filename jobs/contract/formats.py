@@ -96,6 +96,14 @@ GROUPS = {
     "ebook": "azw azw3 cbz epub fb2 lit lrf mobi pdb",
     "font": "eot otf ttf woff woff2",
 }
+# Compressed in themselves, besides most of the audio, video, ebook and archive groups.
+PACKED = "avif docm docx gif heic jp2 jpg jxl odg odp ods odt png pptm pptx svgz webp woff woff2 xlsm xlsx"
+LOOSE = "aiff au caf fb2 tar voc wav"
+"""In one of those groups, and yet not compressed."""
+_PACKED = {
+    *PACKED.split(),
+    *(name for group in ("archive", "audio", "ebook", "video") for name in GROUPS[group].split()),
+}.difference(LOOSE.split())
 _GROUP = {name: group for group, names in GROUPS.items() for name in names.split()}
 
 
@@ -123,3 +131,8 @@ def mime_type(filename: str) -> str:
 def group(name: str | None) -> str:
     """Return the group of a format, for catalogues; ``other`` when it has none."""
     return _GROUP.get(name or "", "other")
+
+
+def is_packed(name: str) -> bool:
+    """Tell whether a format is compressed in itself, so that packing it again gains nothing."""
+    return name in _PACKED

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from jobs import intake
+from jobs.contract.errors import InvalidData, UnsupportedConversion
+from jobs.models import Account, Task
+
+pytestmark = pytest.mark.usefixtures("fakes")
+
+IMPORT = {"operation": "import/url"}
+
+
+def problems(payload, owner):
+    with pytest.raises(InvalidData) as caught:
+        intake.parse_job(payload, owner=owner)
+    return caught.value.problems
+
+
+def test_a_draft_holds_what_was_asked_in_the_order_it_was_asked(owner):
+    payload = {
+        "tag": "x",
+        "webhook_url": None,
+        "unknown": 1,
+        "tasks": {
+            "z": IMPORT,
+            "a": {
+                "operation": "convert",
+                "input": "z",
+                "output_format": "PDF",
+                "quality": "80",
+                "stray": True,
+            },
+        },
+    }
+
+    draft = intake.parse_job(payload, owner=owner)
+
+    assert [task.name for task in draft.tasks] == ["z", "a"]
+    assert draft.tasks[1].payload["input"] == ["z"]
+    assert draft.tasks[1].payload["output_format"] == "pdf"
+    assert draft.tag == "x"
+
+
+@pytest.mark.parametrize("tasks", [None, {}, [], "", 0])
+def test_a_job_needs_tasks(owner, tasks):
+    assert problems({"tasks": tasks}, owner) == {"tasks": ["The tasks field is required."]}
+
+
+@pytest.mark.parametrize(
+    ("tasks", "keys"),
+    [
+        ("abc", {"tasks"}),
+        ({"a": "b"}, {"tasks.a"}),
+        ({"a b": IMPORT}, {"tasks"}),
+        ({"a": {}}, {"tasks.a.operation"}),
+        ({"a": {"operation": "no/such"}}, {"tasks.a.operation"}),
+        ({"a": {"operation": ["convert"]}}, {"tasks.a.operation"}),
+        ({"a": {"operation": "convert"}}, {"tasks.a.input", "tasks.a.output_format"}),
+        ({"a": {"operation": "convert", "input": "a", "output_format": "pdf"}}, {"tasks.a.input"}),
+        (
+            {"i": IMPORT, "a": {"operation": "convert", "input": "x", "output_format": "pdf"}},
+            {"tasks.a.input"},
+        ),
+        (
+            {"i": IMPORT, "a": {"operation": "convert", "input": {"b": 1}, "output_format": "pdf"}},
+            {"tasks.a.input"},
+        ),
+        (
+            {
+                "i": IMPORT,
+                "a": {"operation": "convert", "input": "i", "output_format": "pdf", "quality": 0, "fit": "x"},
+            },
+            {"tasks.a.quality", "tasks.a.fit"},
+        ),
+        (
+            {
+                "i": IMPORT,
+                "a": {"operation": "convert", "input": "i", "output_format": "pdf", "engine": "bash"},
+            },
+            {"tasks.a.engine"},
+        ),
+        ({"i": {**IMPORT, "timeout": -1, "headers": "x"}}, {"tasks.i.timeout", "tasks.i.headers"}),
+        (
+            {
+                "i": IMPORT,
+                "a": {"operation": "convert", "input": "b", "output_format": "pdf"},
+                "b": {"operation": "convert", "input": "a", "output_format": "pdf"},
+            },
+            {"tasks.a.input"},
+        ),
+        ({f"t{n}": IMPORT for n in range(10_000)}, {"tasks"}),
+    ],
+)
+def test_every_problem_is_named_by_its_field(owner, tasks, keys):
+    assert set(problems({"tasks": tasks}, owner)) == keys
+
+
+def test_all_problems_are_told_at_once(owner):
+    found = problems(
+        {
+            "webhook_url": "ftp://x",
+            "tasks": {"a": {"operation": "x"}, "b": {"operation": "convert", "output_format": "pdf"}},
+        },
+        owner,
+    )
+
+    assert set(found) == {"webhook_url", "tasks.a.operation", "tasks.b.input"}
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"output_format": "exe"}, {"output_format": "../../x"}, {"output_format": "txt", "input_format": "png"}],
+)
+def test_a_conversion_nobody_offers_has_its_own_code(owner, extra):
+    payload = {"tasks": {"i": IMPORT, "a": {"operation": "convert", "input": "i", **extra}}}
+
+    with pytest.raises(UnsupportedConversion) as caught:
+        intake.parse_job(payload, owner=owner)
+
+    assert caught.value.code == "INVALID_CONVERSION_TYPE"
+    assert set(caught.value.problems) == {"tasks.a.output_format"}
+
+
+def test_an_earlier_task_of_the_same_owner_may_be_the_input(owner):
+    earlier = Task.objects.create(owner=owner, operation="import/url")
+
+    draft = intake.parse_task("convert", {"input": f"{earlier.pk}", "output_format": "pdf"}, owner=owner)
+
+    assert draft.references[0].task == earlier.pk
+
+
+def test_somebody_elses_task_is_as_unknown_as_a_missing_one(owner):
+    foreign = Task.objects.create(owner=Account.objects.create_user("other"), operation="import/url")
+    texts = []
+    for ref in (foreign.pk, uuid.uuid4()):
+        with pytest.raises(InvalidData) as caught:
+            intake.parse_task("convert", {"input": [f"{ref}"], "output_format": "pdf"}, owner=owner)
+        texts.append(caught.value.problems["input"][0].replace(f"{ref}", "ID"))
+
+    assert texts[0] == texts[1]
+
+
+def test_a_list_of_tasks_with_names_is_read_like_an_object(owner):
+    draft = intake.parse_job({"tasks": [{"name": "a", **IMPORT}, {"name": "b", **IMPORT}]}, owner=owner)
+
+    assert [task.name for task in draft.tasks] == ["a", "b"]
+
+
+def test_tasks_named_by_other_options_are_dependencies(owner):
+    convert = {"operation": "convert", "input": "i", "output_format": "pdf", "subtitles": ["s"]}
+
+    draft = intake.parse_job({"tasks": {"i": IMPORT, "s": IMPORT, "c": convert}}, owner=owner)
+
+    assert {(ref.option, ref.name) for ref in draft.tasks[2].references} == {
+        ("input", "i"),
+        ("subtitles", "s"),
+    }
+
+
+def test_contents_leave_the_payload(owner):
+    draft = intake.parse_task("import/raw", {"file": "the text", "filename": "a.txt"}, owner=owner)
+
+    assert draft.contents == {"file": "the text"}
+    assert "the text" not in f"{draft.payload}"
+
+
+def test_an_empty_content_is_a_content(owner):
+    assert intake.parse_task("import/raw", {"file": "", "filename": "a.txt"}, owner=owner).contents == {
+        "file": ""
+    }
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_blank_values_mean_not_given(owner, value):
+    draft = intake.parse_task(
+        "convert",
+        {
+            "input": f"{Task.objects.create(owner=owner, operation='import/url').pk}",
+            "output_format": "pdf",
+            "quality": value,
+        },
+        owner=owner,
+    )
+
+    assert "quality" not in draft.payload

@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import threading
+import uuid
+
+import pytest
+from django.utils import timezone
+
+from jobs import files, intake, services
+from jobs.models import Account, File, Job, Task
+from jobs.states import Status
+from jobs.tests import fakes
+from workers import executor
+from workers.heartbeat import DRAINING, Heartbeat
+
+pytestmark = pytest.mark.usefixtures("fakes")
+
+QUEUES = ("storage", "shouter", "painter", "archivetool")
+
+
+@pytest.fixture
+def station():
+    return executor.Station("worker-1", "host", {"shouter": "1.2"}, Heartbeat())
+
+
+@pytest.fixture
+def run_all(station):
+    def run() -> int:
+        ran = 0
+        while any([executor.run_next(queue, station) for queue in QUEUES]):
+            ran += 1
+            assert ran < 100
+        return ran
+
+    return run
+
+
+def create(owner, **tasks):
+    return services.create_job(intake.parse_job({"tasks": tasks}, owner=owner), owner=owner)
+
+
+def make(text="hello", name="file.txt", **more):
+    return {"operation": "import/url", "text": text, "filename": name, **more}
+
+
+def to_pdf(name, **more):
+    return {"operation": "convert", "input": name, "output_format": "pdf", **more}
+
+
+def states(job):
+    return {task.name: (task.status, task.code) for task in Task.objects.filter(job=job)}
+
+
+def test_a_job_runs_from_import_to_export(owner, run_all):
+    job = create(owner, a=make(), b=to_pdf("a"), c={"operation": "export/url", "input": "b"})
+
+    run_all()
+
+    job.refresh_from_db()
+    assert job.status == Status.FINISHED
+    assert job.started_at
+    assert job.ended_at
+    [file] = File.objects.filter(task__job=job, task__name="c")
+    assert (file.name, file.size, files.path(file.key).read_text()) == ("file.pdf", 5, "HELLO")
+    task = Task.objects.get(job=job, name="b")
+    assert (task.engine, task.engine_version, task.percent, task.attempt) == ("shouter", "1.2", 100, 1)
+    assert (task.arguments, task.output) == ("shout", "said it")
+
+
+def test_a_new_job_waits(owner):
+    job = create(owner, a=make(), b=to_pdf("a"))
+
+    assert job.status == Status.WAITING
+    assert states(job) == {"a": (Status.QUEUED, None), "b": (Status.WAITING, None)}
+
+
+def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, station):
+    job = create(owner, a=make(), b={**to_pdf("a"), "output_format": "png", "width": 5})
+    executor.run_next("storage", station)
+
+    executor.run_next("shouter", station)
+
+    between = Task.objects.get(job=job, name="b")
+    assert (between.status, between.queue, between.hop) == (Status.QUEUED, "painter", 1)
+    assert [file.done for file in between.files.all()] == [False]
+    run_all()
+    [file] = between.files.all()
+    assert (file.name, file.done) == ("file.png", True)
+    assert Task.objects.get(job=job, name="b").status == Status.FINISHED
+
+
+def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all):
+    convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png"}
+    job = create(owner, a=make(name="one.pdf"), b=make(name="two.txt"), c=convert)
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="c")
+    assert (task.status, task.message) == (Status.FINISHED, None)
+    assert [file.name for file in task.files.all()] == ["one.png", "two.png"]
+
+
+def test_a_refusal_fails_the_task_at_once_and_dooms_what_needs_it(owner, run_all):
+    job = create(owner, a=make("refuse"), b=to_pdf("a"), c={"operation": "export/url", "input": "b"})
+
+    run_all()
+
+    job.refresh_from_db()
+    assert job.status == Status.ERROR
+    assert states(job)["b"] == (Status.ERROR, "CONVERSION_FAILED")
+    assert states(job)["c"] == (Status.ERROR, "INPUT_TASK_FAILED")
+    assert Task.objects.get(job=job, name="b").message == "It refuses."
+
+
+def test_a_task_that_may_fail_does_not_fail_the_job(owner, run_all):
+    export = {"operation": "export/url", "input": ["b", "a"]}
+    job = create(owner, a=make("refuse"), b=to_pdf("a", ignore_error=True), c=export)
+
+    run_all()
+
+    job.refresh_from_db()
+    assert job.status == Status.FINISHED
+    assert [file.name for file in Task.objects.get(job=job, name="c").files.all()] == ["file.txt"]
+
+
+@pytest.mark.parametrize("text", ["crash", "bug"])
+def test_a_crash_gets_one_more_attempt(owner, run_all, text):
+    job = create(owner, a=make(text), b=to_pdf("a"))
+    run_all()
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.tries) == (Status.QUEUED, 1)
+    assert task.ready_at > timezone.now()
+
+    Task.objects.filter(pk=task.pk).update(ready_at=timezone.now())
+    run_all()
+
+    task.refresh_from_db()
+    assert task.status == Status.ERROR
+    assert task.attempt == 2
+    assert task.code == {"crash": "ENGINE_CRASHED", "bug": "INTERNAL_ERROR"}[text]
+    assert "bug of ours" not in task.message
+
+
+def test_a_format_nobody_converts_fails_when_it_is_known(owner, run_all):
+    job = create(owner, a=make(name="x.exe"), b=to_pdf("a"), c={"operation": "export/url", "input": "b"})
+
+    run_all()
+
+    job.refresh_from_db()
+    assert states(job)["b"] == (Status.ERROR, "INVALID_CONVERSION_TYPE")
+    assert states(job)["c"] == (Status.ERROR, "INPUT_TASK_FAILED")
+    assert job.status == Status.ERROR
+
+
+def test_a_cancelled_task_is_stopped_and_its_result_thrown_away(owner, station, settings):
+    job = create(owner, a=make("slow"), b=to_pdf("a"))
+    executor.run_next("storage", station)
+    task = services.claim("shouter", worker="w", host_name="h", versions={})
+
+    services.cancel(task)
+
+    staged = services.Staged(files.save(_some_file(settings), task=task.pk), "late.pdf")
+    assert services.finish(task, [staged]) is False
+    assert services.lost({task.pk: task.attempt}) == {task.pk}
+    assert states(job)["b"] == (Status.ERROR, "CANCELLED")
+    assert not task.files.exists()
+
+
+def test_whoever_lost_a_task_publishes_nothing(owner, station, settings):
+    create(owner, a=make())
+    slow = services.claim("storage", worker="slow", host_name="h", versions={})
+    services.hand_back(slow)
+    fast = services.claim("storage", worker="fast", host_name="h", versions={})
+
+    late = services.finish(slow, [services.Staged(files.save(_some_file(settings), task=slow.pk), "slow")])
+    won = services.finish(fast, [services.Staged(files.save(_some_file(settings), task=fast.pk), "fast")])
+
+    assert (late, won) == (False, True)
+    assert [file.name for file in fast.files.all()] == ["fast"]
+
+
+def test_a_drained_run_is_handed_back_unharmed(owner, station, run_all):
+    job = create(owner, a=make("slow"), b=to_pdf("a"))
+    executor.run_next("storage", station)
+    fakes.gate.clear()
+    threading.Timer(0.1, lambda: station.heartbeat.stop_all(DRAINING)).start()
+
+    executor.run_next("shouter", station)
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.tries) == (Status.QUEUED, 0)
+    fakes.gate.set()
+    run_all()
+    job.refresh_from_db()
+    assert job.status == Status.FINISHED
+
+
+def test_names_follow_the_filename_option(owner, run_all):
+    job = create(
+        owner,
+        a=make(name="x.txt"),
+        b=make(name="x.txt"),
+        c=to_pdf(["a", "b"], filename="page-%d.pdf"),
+        d=to_pdf(["a", "b"]),
+    )
+
+    run_all()
+
+    names = {name: [f.name for f in Task.objects.get(job=job, name=name).files.all()] for name in "cd"}
+    assert names == {"c": ["page-1.pdf", "page-2.pdf"], "d": ["x.pdf", "x-2.pdf"]}
+
+
+def test_contents_reach_the_operation(owner, run_all):
+    job = create(owner, a={"operation": "import/raw", "file": "ünicode\r\n", "filename": "u.txt"})
+
+    run_all()
+
+    [file] = File.objects.filter(task__job=job)
+    assert files.path(file.key).read_bytes() == "ünicode\r\n".encode()
+
+
+def test_nothing_is_left_in_the_work_folder(owner, run_all, settings):
+    create(owner, a=make(), b=to_pdf("a"), c=make("refuse"), d=to_pdf("c"))
+
+    run_all()
+
+    assert list(settings.ATHANOR_WORK_DIR.iterdir()) == []
+
+
+def test_the_owner_with_the_least_running_comes_first(owner):
+    many = Account.objects.create_user("many")
+    for _ in range(3):
+        create(many, a=make())
+    create(owner, a=make())
+    first = services.claim("storage", worker="w", host_name="h", versions={})
+
+    second = services.claim("storage", worker="w", host_name="h", versions={})
+
+    assert (first.owner, second.owner) == (many, owner)
+
+
+def test_a_higher_priority_comes_before_fairness(owner):
+    low = create(owner, a=make())
+    high = create(owner, a=make())
+    Task.objects.filter(job=low).update(priority=-10)
+
+    assert services.claim("storage", worker="w", host_name="h", versions={}).job_id == high.pk
+
+
+def test_an_uploaded_file_finishes_its_task_once(owner, settings):
+    job = create(owner, a={"operation": "import/upload"}, b=to_pdf("a"))
+    task = Task.objects.get(job=job, name="a")
+    assert (task.status, task.message) == (Status.WAITING, "Waiting for file upload")
+    uploads = [services.Staged(files.save(_some_file(settings), task=task.pk), "x.txt") for _ in "12"]
+
+    accepted = [services.receive_upload(task.pk, each) for each in uploads]
+
+    assert accepted == [True, False]
+    assert states(job) == {"a": (Status.FINISHED, None), "b": (Status.QUEUED, None)}
+
+
+def test_an_earlier_task_feeds_a_later_one(owner, run_all):
+    first = services.create_task(intake.parse_task("import/url", make(), owner=owner), owner=owner)
+    payload = {"input": f"{first.pk}", "output_format": "pdf"}
+    second = services.create_task(intake.parse_task("convert", payload, owner=owner), owner=owner)
+    job = create(owner, c={"operation": "export/url", "input": f"{second.pk}"})
+
+    run_all()
+
+    job.refresh_from_db()
+    assert job.status == Status.FINISHED
+    assert [file.name for file in File.objects.filter(task__job=job)] == ["file.pdf"]
+
+
+def test_a_retry_is_a_new_task_with_the_same_payload(owner, run_all):
+    draft = intake.parse_task("import/raw", {"file": "text", "filename": "a.txt"}, owner=owner)
+    task = services.create_task(draft, owner=owner)
+    run_all()
+    task.refresh_from_db()
+
+    copy = services.retry(task)
+    run_all()
+
+    copy.refresh_from_db()
+    assert copy.status == Status.FINISHED
+    assert copy.retry_of == task
+    assert [file.size for file in copy.files.all()] == [4]
+
+
+def test_deleting_a_task_fails_what_still_waits_for_it(owner):
+    job = create(owner, a=make(), b=to_pdf("a"))
+
+    services.delete_task(Task.objects.get(job=job, name="a"))
+
+    assert states(job) == {"b": (Status.ERROR, "INPUT_TASK_FAILED")}
+    job.refresh_from_db()
+    assert job.status == Status.ERROR
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_a_job_removes_its_files(owner, run_all, settings):
+    job = create(owner, a=make(), b=to_pdf("a"))
+    run_all()
+    assert list(settings.ATHANOR_FILES_DIR.glob("*/*/*"))
+
+    services.delete_job(job)
+
+    assert not Job.objects.exists()
+    assert not list(settings.ATHANOR_FILES_DIR.glob("*/*"))
+
+
+def _some_file(settings):
+    path = settings.ATHANOR_WORK_DIR / uuid.uuid4().hex
+    path.write_text("some bytes")
+    return path
