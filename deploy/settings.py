@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -32,64 +32,83 @@ class Setting:
     name: str
     default: Any
     help: str
-    read: Callable[[str], Any] = str
-
-    @property
-    def value(self) -> Any:
-        """What the environment says, else the default."""
-        text = os.environ.get(f"ATHANOR_{self.name}")
-        try:
-            return self.default if text is None else self.read(text)
-        except ValueError as error:
-            raise SettingError(f"ATHANOR_{self.name}={text!r} cannot be read: {error}") from error
 
 
-SETTINGS = (
-    Setting("DATA_DIR", BASE_DIR / "var", "Where the embedded database, files and logs lie.", Path),
-    Setting("DATABASE_URL", "", "postgresql://user:password@host/name; empty for SQLite in DATA_DIR."),
-    Setting("BROKER_URL", "", "Celery's broker; empty for the embedded Redis in DATA_DIR."),
-    Setting(
-        "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker's, if it is Redis."
-    ),
-    Setting("SECRET_KEY", "", "Signs sessions and download links; empty makes one in DATA_DIR."),
-    Setting("SIGNING_KEYS", (), "Older secret keys whose links still verify, comma-separated.", _words),
-    Setting("DEBUG", False, "Django's debug mode; never outside development.", _flag),
-    Setting("ALLOWED_HOSTS", ("*",), "Host names we answer to, comma-separated.", _words),
-    Setting("PUBLIC_URL", "http://127.0.0.1:8000", "The URL clients use for the asynchronous API."),
-    Setting(
-        "SYNC_URL", "http://127.0.0.1:8001", "The URL of the synchronous API: another host name or port."
-    ),
-    Setting("STORAGE_URL", "", "The URL of uploads and downloads; empty for PUBLIC_URL."),
-    Setting("REGION", "local", "Shown as the region of tasks."),
-    Setting("MAX_FILE_BYTES", 10 * 1024**3, "Largest file in or out of a task.", int),
-    Setting("MAX_BODY_BYTES", 32 * 1024**2, "Largest JSON body (base64 and raw imports come in it).", int),
-    Setting("MAX_TASKS", 100, "Most tasks in one job.", int),
-    Setting("MAX_OUTPUT_FILES", 2000, "Most files one task may make.", int),
-    Setting("UPLOAD_HOURS", 6, "How long an upload form is valid.", int),
-    Setting("RETENTION_HOURS", 24, "How long files and download links live after a task's end.", int),
-    Setting("LEASE_SECONDS", 30, "How long a silent worker keeps its tasks.", float),
-    Setting("HEARTBEAT_SECONDS", 10, "How often a worker extends its leases.", float),
-    Setting("DRAIN_SECONDS", 30, "How long a worker told to stop may finish what it runs.", float),
-    Setting("QUEUES", (), "Queues this worker serves, comma-separated; empty for all.", _words),
-    Setting("SLOTS", (), "Slots per queue, as name=number, comma-separated.", _words),
-    Setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int),
-    Setting("LOG_LEVEL", "INFO", "Least severe level that is logged."),
+T = TypeVar("T")
+_NONE: tuple[str, ...] = ()
+_ANY: tuple[str, ...] = ("*",)
+SETTINGS: list[Setting] = []
+"""Every setting, for the documentation."""
+
+
+def _setting(name: str, default: T, help_text: str, read: Callable[[str], T]) -> T:
+    SETTINGS.append(Setting(name, default, help_text))
+    text = os.environ.get(f"ATHANOR_{name}")
+    try:
+        return default if text is None else read(text)
+    except ValueError as error:
+        raise SettingError(f"ATHANOR_{name}={text!r} cannot be read: {error}") from error
+
+
+ATHANOR_DATA_DIR = _setting(
+    "DATA_DIR", BASE_DIR / "var", "Where the embedded database, files and logs lie.", Path
+).resolve()
+ATHANOR_DATABASE_URL = _setting(
+    "DATABASE_URL", "", "postgresql://user:password@host/name; empty for SQLite in DATA_DIR.", str
 )
-
-globals().update({f"ATHANOR_{setting.name}": setting.value for setting in SETTINGS})
-_S: dict[str, Any] = {setting.name: setting.value for setting in SETTINGS}
-DATA_DIR: Path = _S["DATA_DIR"].resolve()
-ATHANOR_DATA_DIR = DATA_DIR
-ATHANOR_FILES_DIR = DATA_DIR / "files"
-ATHANOR_WORK_DIR = DATA_DIR / "work"
+_BROKER_URL = _setting("BROKER_URL", "", "Celery's broker; empty for the embedded Redis in DATA_DIR.", str)
+_EVENTS_URL = _setting(
+    "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker, if it is Redis.", str
+)
+ATHANOR_SECRET_KEY = _setting(
+    "SECRET_KEY", "", "Signs sessions and download links; empty makes one in DATA_DIR.", str
+)
+ATHANOR_SIGNING_KEYS = _setting(
+    "SIGNING_KEYS", _NONE, "Older secret keys whose links still verify, comma-separated.", _words
+)
+ATHANOR_DEBUG = _setting("DEBUG", False, "Django's debug mode; never outside development.", _flag)
+ATHANOR_ALLOWED_HOSTS = _setting("ALLOWED_HOSTS", _ANY, "Host names we answer to, comma-separated.", _words)
+ATHANOR_PUBLIC_URL = _setting(
+    "PUBLIC_URL", "http://127.0.0.1:8000", "The URL clients use for the asynchronous API.", str
+)
+ATHANOR_SYNC_URL = _setting(
+    "SYNC_URL", "http://127.0.0.1:8001", "The URL of the synchronous API: another host name or port.", str
+)
+_STORAGE_URL = _setting("STORAGE_URL", "", "The URL of uploads and downloads; empty for PUBLIC_URL.", str)
+ATHANOR_REGION = _setting("REGION", "local", "Shown as the region of tasks.", str)
+ATHANOR_MAX_FILE_BYTES = _setting("MAX_FILE_BYTES", 10 * 1024**3, "Largest file in or out of a task.", int)
+ATHANOR_MAX_BODY_BYTES = _setting(
+    "MAX_BODY_BYTES", 32 * 1024**2, "Largest JSON body (base64 and raw imports come in it).", int
+)
+ATHANOR_MAX_TASKS = _setting("MAX_TASKS", 100, "Most tasks in one job.", int)
+ATHANOR_MAX_OUTPUT_FILES = _setting("MAX_OUTPUT_FILES", 2000, "Most files one task may make.", int)
+ATHANOR_UPLOAD_HOURS = _setting("UPLOAD_HOURS", 6, "How long an upload form is valid.", int)
+ATHANOR_RETENTION_HOURS = _setting(
+    "RETENTION_HOURS", 24, "How long files and download links live after a task's end.", int
+)
+ATHANOR_LEASE_SECONDS = _setting("LEASE_SECONDS", 30.0, "How long a silent worker keeps its tasks.", float)
+ATHANOR_HEARTBEAT_SECONDS = _setting(
+    "HEARTBEAT_SECONDS", 10.0, "How often a worker extends its leases.", float
+)
+ATHANOR_DRAIN_SECONDS = _setting(
+    "DRAIN_SECONDS", 30.0, "How long a worker told to stop may finish what it runs.", float
+)
+ATHANOR_QUEUES = _setting(
+    "QUEUES", _NONE, "Queues this worker serves, comma-separated; empty for all.", _words
+)
+ATHANOR_SLOTS = _setting("SLOTS", _NONE, "Slots per queue, as name=number, comma-separated.", _words)
+ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int)
+ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
+ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
+ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"
 
 
 def _secret_key() -> str:
     # The embedded stack makes its own key once, so that no two installations share one.
-    if given := _S["SECRET_KEY"]:
+    if given := ATHANOR_SECRET_KEY:
         return str(given)
-    path = DATA_DIR / "secret_key"
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    path = ATHANOR_DATA_DIR / "secret_key"
+    ATHANOR_DATA_DIR.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -100,10 +119,10 @@ def _secret_key() -> str:
 
 
 def _database() -> dict[str, Any]:
-    if not _S["DATABASE_URL"]:
+    if not ATHANOR_DATABASE_URL:
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "athanor.sqlite3",
+            "NAME": ATHANOR_DATA_DIR / "athanor.sqlite3",
             "OPTIONS": {
                 # A deferred transaction that reads before it writes fails at once under contention.
                 "transaction_mode": "IMMEDIATE",
@@ -111,7 +130,7 @@ def _database() -> dict[str, Any]:
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
         }
-    url = urlsplit(_S["DATABASE_URL"])
+    url = urlsplit(ATHANOR_DATABASE_URL)
     if url.scheme not in {"postgres", "postgresql"}:
         raise SettingError("ATHANOR_DATABASE_URL must be a postgresql:// URL.")
     return {
@@ -126,8 +145,8 @@ def _database() -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key()
-DEBUG = _S["DEBUG"]
-ALLOWED_HOSTS = list(_S["ALLOWED_HOSTS"])
+DEBUG = ATHANOR_DEBUG
+ALLOWED_HOSTS = list(ATHANOR_ALLOWED_HOSTS)
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "jobs.Account"
@@ -139,9 +158,9 @@ LANGUAGE_CODE = "en"
 # Clients treat any redirect of an API call as an error.
 APPEND_SLASH = False
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = ATHANOR_DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
-DATA_UPLOAD_MAX_MEMORY_SIZE = _S["MAX_BODY_BYTES"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = ATHANOR_MAX_BODY_BYTES
 SECURE_CONTENT_TYPE_NOSNIFF = True
 
 INSTALLED_APPS = [
@@ -187,19 +206,19 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "COMPACT_JSON": True,
 }
-_REDIS_SOCKET = DATA_DIR / "redis.sock"
-ATHANOR_BROKER_URL = _S["BROKER_URL"] or f"redis+socket://{quote(str(_REDIS_SOCKET))}"
-ATHANOR_EVENTS_URL = _S["EVENTS_URL"] or (
-    _S["BROKER_URL"] if _S["BROKER_URL"].startswith("redis") else f"unix://{quote(str(_REDIS_SOCKET))}"
+_REDIS_SOCKET = ATHANOR_DATA_DIR / "redis.sock"
+ATHANOR_BROKER_URL = _BROKER_URL or f"redis+socket://{quote(str(_REDIS_SOCKET))}"
+ATHANOR_EVENTS_URL = _EVENTS_URL or (
+    _BROKER_URL if _BROKER_URL.startswith("redis://") else f"unix://{quote(str(_REDIS_SOCKET))}"
 )
-ATHANOR_STORAGE_URL = _S["STORAGE_URL"] or _S["PUBLIC_URL"]
+ATHANOR_STORAGE_URL = _STORAGE_URL or ATHANOR_PUBLIC_URL
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": _S["LOG_LEVEL"]},
+    "root": {"handlers": ["stderr"], "level": ATHANOR_LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,14 +92,16 @@ def new_key(task: uuid.UUID | str) -> str:
     return f"{folder}/{uuid.uuid4().hex}"
 
 
-def remove(key: str) -> None:
-    """Remove one stored file; nothing happens when it is gone already."""
-    path(key).unlink(missing_ok=True)
+def remove(*keys: str) -> None:
+    """Remove stored files; nothing happens for those gone already."""
+    for key in keys:
+        path(key).unlink(missing_ok=True)
 
 
-def remove_all(task: uuid.UUID | str) -> None:
-    """Remove everything stored for a task."""
-    shutil.rmtree(path(_folder(task)), ignore_errors=True)
+def remove_tasks(tasks: Iterable[uuid.UUID]) -> None:
+    """Remove everything stored for these tasks."""
+    for task in tasks:
+        shutil.rmtree(path(_folder(task)), ignore_errors=True)
 
 
 def _folder(task: uuid.UUID | str) -> str:

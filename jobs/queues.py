@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import queue
 import threading
@@ -12,6 +13,7 @@ from uuid import UUID
 from celery import Celery
 from django.conf import settings
 from django.db import transaction
+from redis import Redis
 
 log = logging.getLogger(__name__)
 
@@ -39,46 +41,38 @@ app.conf.update(
 
 def ring(name: str) -> None:
     """Tell the workers of a queue to look, after the transaction has committed."""
-    transaction.on_commit(lambda: _BELL.put(_Ring(name)))
+    transaction.on_commit(lambda: _BELL.put(lambda: _send_ring(name)))
 
 
 def tell_ended(thing: UUID) -> None:
     """Tell those who wait for a job or task that it ended, after the transaction has committed."""
-    transaction.on_commit(lambda: _BELL.put(_Ended(f"{thing}")))
-
-
-class _Ring(str):
-    __slots__ = ()
-
-
-class _Ended(str):
-    __slots__ = ()
+    transaction.on_commit(lambda: _BELL.put(lambda: _events().publish(ENDED, f"{thing}")))
 
 
 class _Bell:
     """Sends from a thread of its own, so that a slow or dead broker delays nobody."""
 
     def __init__(self) -> None:
-        self._messages: queue.SimpleQueue[_Ring | _Ended] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def put(self, message: _Ring | _Ended) -> None:
+    def put(self, send: Callable[[], object]) -> None:
         with self._lock:
             if not (self._thread and self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._send_all, name="bell", daemon=True)
                 self._thread.start()
-        self._messages.put(message)
+        self._messages.put(send)
 
     def _send_all(self) -> None:
         quiet_until = 0.0
         while True:
-            message = self._messages.get()
+            send = self._messages.get()
             # Dropped messages cost a second or two: idle workers and waiters look for themselves.
             if time.monotonic() < quiet_until:
                 continue
             try:
-                _SEND[type(message)](message)
+                send()
             except Exception as error:  # noqa: BLE001 - whatever a broker's client raises
                 log.warning("The broker takes no messages: %s", error)
                 quiet_until = time.monotonic() + QUIET_SECONDS
@@ -88,15 +82,9 @@ def _send_ring(name: str) -> None:
     app.send_task(DOORBELL, (name,), queue=name, retry=False, ignore_result=True)
 
 
-def _send_ended(thing: str) -> None:
-    from redis import Redis
-
-    global _redis  # noqa: PLW0603 - one connection, used by the one thread only
-    if _redis is None:
-        _redis = Redis.from_url(settings.ATHANOR_EVENTS_URL, socket_timeout=2, socket_connect_timeout=2)
-    _redis.publish(ENDED, thing)
+@functools.cache
+def _events() -> Redis:
+    return Redis.from_url(settings.ATHANOR_EVENTS_URL, socket_timeout=2, socket_connect_timeout=2)
 
 
-_redis = None
-_SEND: dict[type, Callable[[str], None]] = {_Ring: _send_ring, _Ended: _send_ended}
 _BELL = _Bell()

@@ -194,7 +194,7 @@ def _abandon(ids: list[uuid.UUID]) -> None:
     Task.objects.filter(pk__in=ids).delete()
     for pk, job_id in lost:
         _after_end(pk, job_id)
-    transaction.on_commit(lambda: [files.remove_all(pk) for pk in ids])
+    transaction.on_commit(lambda: files.remove_tasks(ids))
 
 
 # --- Running work
@@ -444,7 +444,7 @@ def _publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
         )
         for position, file in enumerate(staged)
     )
-    transaction.on_commit(lambda: [files.remove(key) for key in old])
+    transaction.on_commit(lambda: files.remove(*old))
 
 
 def _after_end(task_id: uuid.UUID, job_id: uuid.UUID | None) -> None:

@@ -91,8 +91,7 @@ def _verdict(error: Exception, task: Task) -> errors.TaskError:
 
 
 def _discard(staged: list[services.Staged]) -> None:
-    for file in staged:
-        files.remove(file.stored.key)
+    files.remove(*(file.stored.key for file in staged))
 
 
 def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) -> Result:
@@ -227,7 +226,8 @@ class _Performance:
         name = output.name or naming.after(first.name if first else "", output.path)
         if self.last:
             name = self.names.final(name)
-        folder = (row or first).dir if (row or first) and not output.dir else output.dir
+        inherited = row or first
+        folder = output.dir or (inherited.dir if inherited else "")
         kept = self.hop.target or (row.format if row else "") or formats.of(name)
         done = self._is_last_for_file()
         self.staged.append(services.Staged(stored, name, folder, format=kept, done=done))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from celery import bootsteps
 
@@ -13,29 +13,31 @@ from .station import Worker
 _worker: Worker | None = None
 
 
-@app.task(name=DOORBELL, ignore_result=True)  # type: ignore[untyped-decorator]
+@app.task(name=DOORBELL, ignore_result=True)
 def answer(queue: str) -> None:
     """Look at a queue now; a lost or doubled ring changes nothing."""
     if _worker:
         _worker.ring(queue)
 
 
-class Station(bootsteps.StartStopStep):  # type: ignore[misc]
+class Station(bootsteps.StartStopStep):
     """Starts our worker before Celery connects to the broker, and drains it when Celery stops."""
 
-    requires: ClassVar[set[str]] = {"celery.worker.components:Pool"}
+    requires = ("celery.worker.components:Pool",)
 
-    def start(self, _parent: Any) -> None:
+    def start(self, parent: Any) -> None:  # noqa: ARG002
         """Begin to take tasks, broker or no broker."""
         if _worker:
             _worker.start()
 
-    def stop(self, _parent: Any) -> None:
+    def stop(self, parent: Any) -> None:  # noqa: ARG002
         """Drain."""
         if _worker:
             _worker.drain()
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        """Drain."""
+        self.stop(parent)
 
 
 def serve(worker: Worker, *, log_level: str) -> None:

@@ -27,7 +27,7 @@ def station():
 def run_all(station):
     def run() -> int:
         ran = 0
-        while any([executor.run_next(queue, station) for queue in QUEUES]):
+        while sum(executor.run_next(queue, station) for queue in QUEUES):
             ran += 1
             assert ran < 100
         return ran
