@@ -123,6 +123,8 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ATHANOR_DATA_DIR / "athanor.sqlite3",
+            # On disk, so that threads meet in tests as they do in life.
+            "TEST": {"NAME": ATHANOR_DATA_DIR / "test.sqlite3"},
             "OPTIONS": {
                 # A deferred transaction that reads before it writes fails at once under contention.
                 "transaction_mode": "IMMEDIATE",
@@ -221,6 +223,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": ATHANOR_LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # A line for every ring says nothing.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
     },

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Min, Q, Value
+from django.db.models import Count, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
@@ -231,10 +231,18 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
             return Task.objects.get(pk=candidate.pk)
 
 
+def ready(queue_names: Iterable[str]) -> dict[str, int]:
+    """Return how many tasks of these queues could be claimed now; queues without any are left out."""
+    rows = _ready().filter(queue__in=list(queue_names)).values_list("queue")
+    return dict(rows.annotate(n=Count("pk")))
+
+
+def _ready() -> QuerySet[Task]:
+    return Task.objects.filter(status=Status.QUEUED).filter(Q(ready_at=None) | Q(ready_at__lte=Now()))
+
+
 def _fairest(queue: str) -> Task | None:
-    ready = Task.objects.filter(status=Status.QUEUED, queue=queue).filter(
-        Q(ready_at=None) | Q(ready_at__lte=Now())
-    )
+    ready = _ready().filter(queue=queue)
     owners = list(
         ready.values("priority", "owner").annotate(oldest=Min("created_at")).order_by("-priority", "oldest")
     )
@@ -368,8 +376,7 @@ def end_overdue() -> int:
 
 def ring_again(*, after: timedelta) -> int:
     """Ring for tasks that have been ready for a while and were not taken; return for how many queues."""
-    unheard = Task.objects.filter(status=Status.QUEUED).filter(Q(ready_at=None) | Q(ready_at__lte=Now()))
-    unheard = unheard.filter(Q(rung_at=None) | Q(rung_at__lt=Now() - after))
+    unheard = _ready().filter(Q(rung_at=None) | Q(rung_at__lt=Now() - after))
     names = set(unheard.values_list("queue", flat=True))
     unheard.update(rung_at=Now())
     for name in names:

@@ -6,28 +6,40 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from django.db import Error, connections
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = (1.0, 2.0)
-"""An idle queue is looked at this often even when no bell rings."""
+"""How often we look for ourselves, whether a bell has rung or not."""
 
 
 class Slots:
     """Threads that run the tasks of the queues a worker serves."""
 
-    def __init__(self, queues: Mapping[str, int], run_next: Callable[[str], bool]) -> None:
-        self._run_next = run_next
+    def __init__(
+        self,
+        queues: Mapping[str, int],
+        *,
+        run_next: Callable[[str], bool],
+        ready: Callable[[Iterable[str]], Mapping[str, int]],
+    ) -> None:
+        """Serve the queues, each with a number of slots.
+
+        :param run_next: runs a queue's next task; False when there was none.
+        :param ready: counts the ready tasks of queues.
+        """
+        self._run_next, self._ready = run_next, ready
         self._stopping = threading.Event()
         self._bells = {name: threading.Semaphore(0) for name in queues}
         self._threads = [
-            threading.Thread(target=self._serve, args=(name, number), name=f"{name}-{number}", daemon=True)
+            threading.Thread(target=self._serve, args=(name,), name=f"{name}-{number}", daemon=True)
             for name, slots in queues.items()
             for number in range(slots)
         ]
+        self._threads.append(threading.Thread(target=self._watch, name="watch", daemon=True))
 
     def start(self) -> None:
         """Begin to take tasks."""
@@ -52,12 +64,22 @@ class Slots:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _serve(self, queue: str, number: int) -> None:
-        bell = self._bells[queue]
+    def _watch(self) -> None:
+        try:
+            while not self._stopping.wait(_jittered()):
+                try:
+                    for name, number in self._ready(self._bells).items():
+                        self._bells[name].release(min(number, len(self._threads)))
+                except Error as error:
+                    log.warning("The database does not answer: %s", error)
+                    connections.close_all()
+        finally:
+            connections.close_all()
+
+    def _serve(self, queue: str) -> None:
         try:
             while not self._stopping.is_set():
-                # Only one slot of a queue watches without a bell; it rings for the others when it finds work.
-                bell.acquire(timeout=_jittered() if number == 0 else None)
+                self._bells[queue].acquire()
                 self._run_all(queue)
         finally:
             connections.close_all()

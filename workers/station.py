@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error, connections
 
-from jobs import fleet, registry
+from jobs import fleet, registry, services
 
 from . import executor, versions
 from .heartbeat import DRAINING, Heartbeat
@@ -37,7 +37,11 @@ class Worker:
         self.versions: dict[str, str] = {}
         self.heartbeat = Heartbeat()
         self._station = executor.Station(self.name, platform.node()[:100], self.versions, self.heartbeat)
-        self._slots = Slots(self.queues, lambda queue: executor.run_next(queue, self._station))
+        self._slots = Slots(
+            self.queues,
+            run_next=lambda queue: executor.run_next(queue, self._station),
+            ready=services.ready,
+        )
         self._reconciler = Reconciler(self.name)
         self._gone = threading.Event()
         self._announcer = threading.Thread(target=self._announce, name="announcer", daemon=True)

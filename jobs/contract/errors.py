@@ -268,6 +268,17 @@ class MethodNotAllowed(ApiError):
     message = "This method is not allowed here."
 
 
+class TooSlow(ApiError):
+    """The body does not come, or only in drops."""
+
+    status = 408
+    code = "REQUEST_TIMEOUT"
+    message = "The request did not arrive in time."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Connection": "close"})
+
+
 class Conflict(ApiError):
     """Somebody else was faster."""
 
