@@ -1,0 +1,124 @@
+"""The one door to the network: resolves a host once, connects to what was resolved, and can be stopped."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpcore
+import httpx
+
+from .limits import LOOK_SECONDS, Watch
+
+RESOLVE_SECONDS = 5
+CONNECT_SECONDS = 10
+IDLE_SECONDS = 30
+TIMEOUTS = {
+    "connect": CONNECT_SECONDS,
+    "read": IDLE_SECONDS,
+    "write": IDLE_SECONDS,
+    "pool": CONNECT_SECONDS,
+}
+
+
+class Transport(httpx.HTTPTransport):
+    """Speaks HTTP through the door: no proxy, no environment, no cookies, no connection kept for others."""
+
+    def __init__(self, watch: Watch) -> None:
+        super().__init__(verify=_tls(), trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_tls(), max_keepalive_connections=0, network_backend=_Door(watch)
+        )
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """Return the addresses of a host, to be connected to as they are: nobody asks a second time.
+
+    Whether an address may be connected to is decided here, for every hop of every transfer.
+
+    :raises httpcore.ConnectError: when it has none.
+    """
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resolve")
+    lookup = pool.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    pool.shutdown(wait=False)
+    try:
+        found = lookup.result(timeout=RESOLVE_SECONDS)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError from error
+    return list(dict.fromkeys(f"{info[4][0]}" for info in found))
+
+
+class _Door(httpcore.SyncBackend):
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address that answers; each has an equal share of the time left."""
+        self._watch()
+        left = addresses(host, port)
+        ends = time.monotonic() + self._watch.at_most(timeout or CONNECT_SECONDS)
+        while True:
+            address = left.pop(0)
+            share = max(0.1, (ends - time.monotonic()) / (len(left) + 1))
+            try:
+                return _Stream(
+                    super().connect_tcp(address, port, share, local_address, socket_options), self._watch
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                self._watch()
+                if not left:
+                    raise
+
+
+class _Stream(httpcore.NetworkStream):
+    """Waits in slices, so that an order to stop is heard while the other side is silent."""
+
+    def __init__(self, inner: httpcore.NetworkStream, watch: Watch) -> None:
+        self._inner = inner
+        self._watch = watch
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        ends = time.monotonic() + (timeout or IDLE_SECONDS)
+        while True:
+            self._watch()
+            try:
+                return self._inner.read(max_bytes, timeout=self._watch.at_most(LOOK_SECONDS))
+            except httpcore.ReadTimeout:
+                if time.monotonic() >= ends:
+                    raise
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._watch()
+        self._inner.write(buffer, timeout=self._watch.at_most(timeout or IDLE_SECONDS))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        seconds = self._watch.at_most(timeout or CONNECT_SECONDS)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, seconds), self._watch)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    # The system's certificates, so that an operator can add a private authority.
+    return ssl.create_default_context()

@@ -1,0 +1,70 @@
+"""What bounds a transfer: time, the order to stop, and size."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+
+from jobs.contract import Context
+from jobs.contract.errors import FileTooLarge, Stopped, Timeout
+
+MAX_FILE_BYTES = int(os.environ.get("ATHANOR_MAX_FILE_BYTES", f"{10 * 1024**3}"))
+MAX_SECONDS = 5 * 60 * 60
+"""A transfer's only time limit is the task's own; this is the longest a customer can set."""
+CHUNK = 1024 * 1024
+LOOK_SECONDS = 0.1
+"""How often a transfer looks whether it must stop."""
+
+
+class Watch:
+    """Ends a transfer that must not go on; cheap enough to be called for every piece."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        """Return if the transfer may go on.
+
+        :raises Timeout: when its time is up.
+        :raises Stopped: when it was told to stop.
+        """
+        now = time.monotonic()
+        if now >= self._context.deadline:
+            raise Timeout
+        if now >= self._next:
+            self._next = now + LOOK_SECONDS
+            if reason := self._context.stopped:
+                raise Stopped(reason)
+
+    def at_most(self, seconds: float) -> float:
+        """Return the seconds, or what is left until the deadline; never quite nothing."""
+        return max(0.001, min(seconds, self._context.deadline - time.monotonic()))
+
+
+class CappedFile:
+    """A new file that refuses to grow beyond the cap; what was written of a refused one stays behind."""
+
+    def __init__(self, path: Path, cap: int | None = None) -> None:
+        self._file = path.open("xb")
+        self._room = MAX_FILE_BYTES if cap is None else cap
+
+    def __enter__(self) -> CappedFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Append the bytes.
+
+        :raises FileTooLarge: when they do not fit.
+        """
+        self._room -= len(data)
+        if self._room < 0:
+            raise FileTooLarge
+        self._file.write(data)

@@ -1,0 +1,181 @@
+"""A context to run transfers in, and a web server that misbehaves on demand."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+
+@dataclass
+class RunContext:
+    """Records what a run tells; ``stop`` is asked whether, and why, it must stop."""
+
+    owner: str = "owner"
+    seconds: float = 60
+    stop: Callable[[], str | None] = lambda: None
+    percents: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.deadline = time.monotonic() + self.seconds
+
+    @property
+    def stopped(self) -> str | None:
+        return self.stop()
+
+    def progress(self, percent: float, message: str | None = None) -> None:
+        self.percents.append(percent)
+
+    def record(self, *, argv: Sequence[str], output: str) -> None:
+        raise AssertionError("transfers run no tool")
+
+
+class Site(ThreadingHTTPServer):
+    """One origin. ``asked`` holds what it was asked; ``stalled`` is set once it falls silent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Page)
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.stalled = threading.Event()
+        self.release = threading.Event()
+        self.elsewhere = ""
+        self.thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up: they are meant to."""
+
+    def end(self) -> None:
+        self.release.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Page(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
+        name, _, argument = self.path.partition("?")[0][1:].partition("/")
+        page = getattr(self, f"page_{name}", None)
+        if page:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                page(argument)
+        else:
+            self.answer(b"hello")
+
+    def answer(self, body: bytes = b"", status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> None:
+        lines = [f"HTTP/1.1 {status} Whatever"]
+        given = {name.lower() for name, _ in headers}
+        if not given & {"content-length", "transfer-encoding", "x-no-length"}:
+            lines.append(f"Content-Length: {len(body)}")
+        lines += [f"{name}: {value}" for name, value in headers]
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+
+    def page_status(self, argument: str) -> None:
+        self.answer(b"an error page", int(argument))
+
+    def page_hop(self, argument: str) -> None:
+        left = int(argument)
+        self.answer(b"", 302, [("Location", f"/hop/{left - 1}" if left else "/end.txt")])
+
+    def page_loop(self, argument: str) -> None:
+        self.answer(b"", 301, [("Location", "/loop")])
+
+    def page_to(self, argument: str) -> None:
+        self.answer(b"ignored", int(argument or 302), [("Location", self.server.elsewhere)])
+
+    def page_named(self, argument: str) -> None:
+        self.answer(b"hello", 200, [("Content-Disposition", self.headers["X-Wanted"])])
+
+    def page_typed(self, argument: str) -> None:
+        self.answer(b"hello", 200, [("Content-Type", self.headers["X-Wanted"])])
+
+    def page_short(self, argument: str) -> None:
+        self.answer(b"only this", 200, [("Content-Length", "1000")])
+
+    def page_long(self, argument: str) -> None:
+        self.answer(b"hello and more than that", 200, [("Content-Length", "5")])
+
+    def page_huge(self, argument: str) -> None:
+        self.answer(b"x", 200, [("Content-Length", f"{10**15}")])
+
+    def page_nonsense(self, argument: str) -> None:
+        self.wfile.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    def page_nolength(self, argument: str) -> None:
+        self.answer(b"until the end", 200, [("X-No-Length", "1")])
+
+    def page_cutchunk(self, argument: str) -> None:
+        self.answer(b"ff\r\nshort", 200, [("Transfer-Encoding", "chunked")])
+
+    def page_endless(self, argument: str) -> None:
+        self.answer(b"", 200, [("Transfer-Encoding", "chunked")])
+        while not self.server.release.is_set():
+            self.wfile.write(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+
+    def page_stall(self, argument: str) -> None:
+        if argument != "mute":
+            self.answer(b"some", 200, [("Content-Length", "1000")])
+        self.wfile.flush()
+        self.server.stalled.set()
+        self.server.release.wait(60)
+
+    def page_big(self, argument: str) -> None:
+        self.answer(b"x" * 3_000_000)
+
+    def page_packed(self, argument: str) -> None:
+        self.answer(gzip.compress(b"hello" * 1000), 200, [("Content-Encoding", "gzip")])
+
+    def page_bomb(self, argument: str) -> None:
+        self.answer(gzip.compress(bytes(50_000_000)), 200, [("Content-Encoding", "gzip")])
+
+    def page_damaged(self, argument: str) -> None:
+        self.answer(gzip.compress(b"hello" * 1000)[:-10], 200, [("Content-Encoding", "gzip")])
+
+    def page_brotli(self, argument: str) -> None:
+        self.answer(b"?", 200, [("Content-Encoding", "br")])
+
+    def page_cookie(self, argument: str) -> None:
+        self.answer(b"", 302, [("Set-Cookie", "session=1; Path=/"), ("Location", "/end.txt")])
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A web server."""
+    served = Site()
+    yield served
+    served.end()
+
+
+@pytest.fixture
+def other() -> Iterator[Site]:
+    """A web server of another origin."""
+    served = Site()
+    yield served
+    served.end()
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    """An output folder."""
+    folder = tmp_path / "into"
+    folder.mkdir()
+    return folder
