@@ -1,0 +1,43 @@
+"""import/upload: files that customers send to the form of the task."""
+
+from __future__ import annotations
+
+from jobs.contract import Context, Inputs, Operation, Option, OptionProblem, Result, Work
+from jobs.contract.errors import UploadFailed
+
+from ._support import urls
+
+
+def _redirect(text: str) -> str:
+    try:
+        urls.parse(text)
+    except urls.InvalidURL:
+        raise OptionProblem("The redirect format is invalid.") from None
+    return text
+
+
+def receive(_work: Work, _context: Context) -> Result:
+    """Refuse to run: the API process takes the upload in and finishes the task; no worker ever sees it.
+
+    :raises UploadFailed: always.
+    """
+    raise UploadFailed("The file was not uploaded.")
+
+
+OPERATIONS = (
+    Operation(
+        name="import/upload",
+        queue="upload",
+        help="Wait for a file that is uploaded to the task's form.",
+        run=receive,
+        inputs=Inputs.NONE,
+        options=(
+            Option(
+                name="redirect",
+                help="Where the browser is sent after the upload; http or https.",
+                check=_redirect,
+                example="https://example.com/thanks",
+            ),
+        ),
+    ),
+)
