@@ -130,12 +130,12 @@ def read_options(record: Operation, payload: Mapping[str, Any]) -> dict[str, Any
 
     :raises OptionProblem: when a value cannot be meant for this record.
     """
-    return {
-        option.name: option.default
-        if _blank(option, payload.get(option.name))
-        else option.read(payload[option.name])
-        for option in record.options
-    }
+    return {option.name: _value(option, payload.get(option.name)) for option in record.options}
+
+
+def _value(option: Option, value: Any) -> Any:
+    # A content is in the file store; the payload only says how long it was.
+    return option.default if option.content or _blank(option, value) else option.read(value)
 
 
 def _entries(tasks: Any, problems: _Problems) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from .contract import names
 
 
 def after(original: str, made: Path) -> str:
@@ -11,35 +13,29 @@ def after(original: str, made: Path) -> str:
 
     ``report.docx`` and ``in-2.png`` give ``report-2.png``. Without an original, the engine's own name counts.
     """
-    stem = _stem(original)
+    stem = original.removesuffix(names.suffix_of(original))
     return f"{stem}{made.name.removeprefix('in')}" if stem and made.name.startswith("in") else made.name
 
 
-def _stem(name: str) -> str:
-    path = PurePosixPath(name)
-    stem = path.stem
-    return stem.removesuffix(".tar")
-
-
 class Names:
-    """Gives a task's output files their final names: the customer's ``filename``, and all different."""
+    """Gives a task's output files their final names: the customer's ``filename``; cleaned, all different."""
 
     def __init__(self, filename: str | None) -> None:
-        self._filename = filename and filename.replace("/", "_").replace("\\", "_")
+        self._filename = filename
         self._count = 0
-        self._taken: set[str] = set()
+        self._next: dict[str, int] = {}
+        """Each name given, to the number its next namesake gets."""
 
     def final(self, name: str) -> str:
         """Return the next file's name. ``%d`` in the customer's counts from 1, ``%03d`` with zeros."""
         self._count += 1
         wanted = name
         if self._filename:
-            counted = re.sub(r"%0?(\d{0,2})d", lambda m: f"{self._count:0{m.group(1) or 0}d}", self._filename)
-            wanted = counted
-        unique, number = wanted, 1
-        while unique in self._taken:
+            wanted = re.sub(r"%0?(\d{0,2})d", lambda m: f"{self._count:0{m.group(1) or 0}d}", self._filename)
+        wanted = candidate = names.clean(wanted)
+        number = self._next.setdefault(names.folded(wanted), 1)
+        while number > 1 and names.folded(candidate := names.numbered(wanted, number)) in self._next:
             number += 1
-            path = PurePosixPath(wanted)
-            unique = f"{path.stem}-{number}{path.suffix}"
-        self._taken.add(unique)
-        return unique
+        self._next[names.folded(wanted)] = number + 1
+        self._next.setdefault(names.folded(candidate), 2)
+        return candidate

@@ -88,7 +88,9 @@ def route(name: str, source: str, target: str, *, engine: str | None = None) -> 
         for record in last:
             if not record.offers(here, target):
                 continue
-            hops = (*way, Hop(record, here, target))
+            # What takes any format takes all of them at once.
+            takes = here if (here, target) in record.conversions else ""
+            hops = (*way, Hop(record, takes, target))
             if engine and all(step.operation.engine != engine for step in hops):
                 continue
             total = cost + record.cost

@@ -37,10 +37,10 @@ def unique(names: Iterable[str]) -> list[str]:
     result = []
     for name in map(clean, names):
         candidate, number = name, 1
-        while _folded(candidate) in taken:
+        while folded(candidate) in taken:
             number += 1
             candidate = numbered(name, number)
-        taken.add(_folded(candidate))
+        taken.add(folded(candidate))
         result.append(candidate)
     return result
 
@@ -78,5 +78,6 @@ def _truncated(text: str, size: int) -> str:
     return text.encode()[:size].decode(errors="ignore").rstrip()
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """Return what two names have in common that are one file on some machine."""
     return unicodedata.normalize("NFC", name).casefold()
