@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from jobs.contract.errors import EngineTimeout, Stopped, TaskError
 
@@ -21,6 +22,9 @@ KEPT_BYTES = 64 * 1024
 """How much of each output is kept, from its end."""
 CAPTURED_BYTES = 1024 * 1024
 """How much of standard output is kept for those who parse it."""
+READ_BYTES = 64 * 1024
+DRAINED_BYTES = 2 * 1024 * 1024
+"""How much is read of a program that has ended; a pipe holds less."""
 LOOK_SECONDS = 0.1
 """How often a run looks whether it must stop."""
 MARK = "ATHANOR_RUN"
@@ -30,7 +34,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # starts them all.
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
 _NUMBERS = itertools.count(1)
-_MARKS: dict[int, str] = {}
+_MARKS: WeakKeyDictionary[subprocess.Popen[bytes], str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -76,15 +80,18 @@ def start(
         start_new_session=True,
         close_fds=True,
     ).result()
-    _MARKS[process.pid] = clean[MARK]
+    _MARKS[process] = clean[MARK]
     return process
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a program and everything it started, daemons included, and reap it."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    _kill_marked(_MARKS.pop(process.pid, ""))
+    # Its number stays its group's while one of the group lives, then it may become a stranger's.
+    reaped = process.returncode is not None
+    if not reaped or not Path("/proc", f"{process.pid}").exists():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    _kill_marked(_MARKS.pop(process, ""))
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=10)
     for pipe in (process.stdin, process.stdout, process.stderr):
@@ -122,18 +129,21 @@ def run(
     :raises EngineTimeout: when the deadline passed.
     :raises Stopped: when told to stop.
     :raises TaskError: when the program is not installed.
+
+    What the program said before it was killed is a note of the error.
     """
     begun = time.monotonic()
     process = start(argv, cwd=cwd, environment=environment)
     pump = _Pump(process, on_line)
     try:
         pump.until_end(deadline, stopped)
-        returncode = process.wait(timeout=max(0.1, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise EngineTimeout from None
+    except TaskError as error:
+        error.add_note(pump.words())
+        raise
     finally:
+        # It is reaped here, after its group was killed, while its number is still its own.
         kill(process)
-    return Outcome(returncode, pump.captured(), pump.words(), time.monotonic() - begun)
+    return Outcome(process.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
 
 
 class _Pump:
@@ -160,11 +170,15 @@ class _Pump:
                 self._loop(selector, end, deadline, stopped)
         finally:
             os.close(end)
+        for fd, rest in self._rest.items():
+            if rest and self._on_line:
+                self._lines(fd, b"\n")
 
     def _loop(
         self, selector: selectors.BaseSelector, end: int, deadline: float, stopped: Callable[[], str | None]
     ) -> None:
         look = 0.0
+        left = DRAINED_BYTES
         while True:
             now = time.monotonic()
             if now >= deadline:
@@ -177,13 +191,14 @@ class _Pump:
             for fd in ready:
                 if fd != end and not self._read(fd):
                     selector.unregister(fd)
-            if end in ready and ready == [end]:
-                # Ended and drained; a daemon of its own may still hold the pipes, which is no reason to wait.
+            # A daemon of its own may still hold the pipes, or flood them, which is no reason to wait.
+            left -= READ_BYTES if end in ready else 0
+            if ready == [end] or left <= 0:
                 return
 
     def _read(self, fd: int) -> bool:
         try:
-            data = os.read(fd, 65536)
+            data = os.read(fd, READ_BYTES)
         except BlockingIOError:
             return True
         if not data:
@@ -223,8 +238,8 @@ def _marked() -> Iterator[tuple[int, str]]:
 
 def _kill_marked(mark: str) -> None:
     # Again and again, since a fork bomb makes new ones while we read the table.
-    for _ in range(20):
-        found = [pid for pid, its in _marked() if mark and its == mark and not _is_zombie(pid)]
+    for _ in range(20 if mark else 0):
+        found = [pid for pid, its in _marked() if its == mark and not _is_zombie(pid)]
         if not found:
             return
         for pid in found:
