@@ -59,14 +59,18 @@ class Process:
             if percent is not None:
                 context.progress(low + (high - low) * min(max(percent, 0), 100) / 100)
 
-        outcome = launcher.run(
-            command.argv,
-            cwd=work.output_dir,
-            deadline=context.deadline,
-            stopped=lambda: context.stopped,
-            environment=command.environment,
-            on_line=on_line if read else None,
-        )
+        try:
+            outcome = launcher.run(
+                command.argv,
+                cwd=work.output_dir,
+                deadline=context.deadline,
+                stopped=lambda: context.stopped,
+                environment=command.environment,
+                on_line=on_line if read else None,
+            )
+        except TaskError as error:
+            context.record(argv=command.argv, output="\n".join(getattr(error, "__notes__", ())))
+            raise
         context.record(argv=command.argv, output=outcome.words)
         if outcome.returncode:
             raise self._failure(outcome)
