@@ -22,10 +22,14 @@ class Refused(Exception):
 Reply = Callable[[dict[str, Any]], None]
 
 
-def serve(handle: Callable[[dict[str, Any], Callable[[float], None]], dict[str, Any]]) -> None:
+def serve(
+    handle: Callable[[dict[str, Any], Callable[[float], None]], dict[str, Any]],
+    rest: Callable[[], None] = lambda: None,
+) -> None:
     """Say that we are ready, then answer one request after the other until standard input ends.
 
-    ``handle`` is given the request and a function that tells percent; it returns the answer.
+    ``handle`` is given the request and a function that tells percent; it returns the answer. ``rest`` is
+    called after each answer, when nobody waits; what it raises ends the child.
     """
     # Engines print; only our own lines may reach the worker, so standard output becomes standard error.
     channel = os.fdopen(os.dup(1), "w", buffering=1)
@@ -44,3 +48,4 @@ def serve(handle: Callable[[dict[str, Any], Callable[[float], None]], dict[str, 
         except Exception as error:  # noqa: BLE001 - the worker must hear of whatever went wrong
             traceback.print_exc()
             tell({"failed": f"{type(error).__name__}: {error}"})
+        rest()
