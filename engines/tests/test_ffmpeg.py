@@ -1,0 +1,1048 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageChops, ImageStat
+
+from engines import ffmpeg
+from engines._support import ffmpeg_command, ffmpeg_media, ffmpeg_pictures, ffmpeg_watermark, ffmpeg_words
+from engines._support.ffmpeg_containers import AUDIO_CONTAINERS, VIDEO_CONTAINERS
+from engines._support.ffmpeg_media import Audio, Media, Subtitles, Video
+from engines.tests.context import RunContext
+from jobs.contract import Operation, Work
+from jobs.contract.errors import ConversionFailed, DiskFull, EmptyFile, OpenFailed, Stopped
+from jobs.contract.option import OptionProblem
+
+VIDEO = Video(index=0, width=320, height=180, codec="h264", fps=25.0, duration=4.0)
+MEDIA = Media(format="mov,mp4", duration=4.0, video=VIDEO, audio=Audio(index=1, codec="aac"))
+
+
+def record(target: str, *, source: str = "mp4", name: str = "convert") -> Operation:
+    [found] = [o for o in ffmpeg.OPERATIONS if o.name == name and o.offers(source, target)]
+    return found
+
+
+def options_of(operation: Operation, given: dict[str, Any]) -> dict[str, Any]:
+    """Read options as intake does."""
+    known = {option.name: option for option in operation.options}
+    return {name: option.default for name, option in known.items()} | {
+        name: known[name].read(value) for name, value in given.items()
+    }
+
+
+def work_for(target: str, *, name: str = "convert", media: Media = MEDIA, **given: Any) -> Work:
+    related = given.pop("related", {})
+    return Work(
+        inputs=(Path("/job/in.mp4"),),
+        output_dir=Path("/job/out"),
+        input_format="mp4",
+        output_format=target,
+        options=options_of(record(target, name=name), given),
+        related=related,
+        facts={ffmpeg_media.MEDIA: media},
+    )
+
+
+def value_of(argv: Any, option: str) -> str:
+    return argv[list(argv).index(option) + 1]
+
+
+# --- Plans.
+
+
+def test_a_video_becomes_mp4_with_x264_and_aac_ready_for_the_web():
+    [command] = ffmpeg.convert_video(work_for("mp4"))
+
+    inputs = ["-format_whitelist", ffmpeg_media.DEMUXERS, "-protocol_whitelist", "file,pipe"]
+    coded = ["-b:a", "128k", "-c:a", "aac", "-c:v", "libx264", "-crf", "23", "-movflags", "+faststart"]
+    assert command.argv == [
+        *("ffmpeg", "-nostdin", "-hide_banner", "-y", "-max_alloc", "1073741824"),
+        *("-progress", "pipe:1", "-nostats", *inputs, "-i", "/job/in.mp4"),
+        *("-map", "0:0", "-map", "0:1", "-f", "mp4", *coded),
+        *("-pix_fmt", "yuv420p", "-preset", "medium", "/job/out/in.mp4"),
+    ]
+    assert command.outputs == (Path("/job/out/in.mp4"),)
+
+
+def test_vp9_is_told_to_hurry():
+    [command] = ffmpeg.convert_video(work_for("webm"))
+
+    told = {key: value_of(command.argv, key) for key in ("-deadline", "-cpu-used", "-row-mt", "-crf", "-b:v")}
+    assert told == {"-deadline": "realtime", "-cpu-used": "8", "-row-mt": "1", "-crf": "32", "-b:v": "0"}
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "wanted"),
+    [
+        ("mp4", {"crf": 18}, {"-crf": "18"}),
+        ("mp4", {"video_bitrate": 500}, {"-b:v": "500k"}),
+        ("mp4", {"video_bitrate": 500, "crf": 20}, {"-crf": "20", "-maxrate": "500k", "-bufsize": "1000k"}),
+        ("mp4", {"preset": "veryfast", "tune": "film"}, {"-preset": "veryfast", "-tune": "film"}),
+        ("mp4", {"profile": "high10", "level": 4}, {"-profile:v": "high10", "-pix_fmt": "yuv420p10le"}),
+        ("mp4", {"level": 4}, {"-level": "4.0"}),
+        ("mp4", {"keyframe_interval": 48}, {"-g": "48"}),
+        ("mp4", {"video_codec": "h264", "aspect_ratio": "4:3"}, {"-c:v": "libx264", "-aspect": "4:3"}),
+        ("mp4", {"video_codec": "x265", "level": "4.1"}, {"-c:v": "libx265", "-tag:v": "hvc1", "-crf": "28"}),
+        (
+            "mp4",
+            {"video_codec": "av1", "preset": "slow"},
+            {"-c:v": "libsvtav1", "-preset": "8", "-crf": "35"},
+        ),
+        ("webm", {"preset": "veryslow"}, {"-deadline": "good", "-cpu-used": "2"}),
+        ("webm", {"video_bitrate": 400, "crf": 30}, {"-crf": "30", "-b:v": "400k"}),
+        ("webm", {"video_codec": "vp8"}, {"-c:v": "libvpx", "-crf": "10", "-b:v": "200k"}),
+        ("ogv", {"crf": 0}, {"-c:v": "libtheora", "-q:v": "10.0"}),
+        ("mpeg", {}, {"-c:v": "mpeg2video", "-q:v": "4.45", "-c:a": "mp2"}),
+        ("mpeg", {"video_bitrate": 900}, {"-b:v": "900k"}),
+        ("mkv", {"audio_codec": "flac"}, {"-c:a": "flac"}),
+        ("mkv", {"channels": 1, "sample_rate": 22050}, {"-ac": "1", "-ar": "22050"}),
+        ("mkv", {"audio_codec": "vorbis", "audio_qscale": 0}, {"-q:a": "10"}),
+        ("mp4", {"audio_qscale": 9}, {"-q:a": "0.2"}),
+        ("mp4", {"audio_qscale": -1, "audio_bitrate": 64}, {"-b:a": "64k"}),
+        ("mp4", {"video_codec": "copy", "audio_codec": "copy"}, {"-c:v": "copy", "-c:a": "copy"}),
+        ("mp4", {"trim_start": "00:00:01", "trim_end": "3.5"}, {"-ss": "1", "-t": "2.5"}),
+    ],
+)
+def test_video_options_reach_the_encoder(target, given, wanted):
+    [command] = ffmpeg.convert_video(work_for(target, **given))
+
+    assert {key: value_of(command.argv, key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({}, {"-q:a": "0"}),
+        ({"audio_bitrate": 64}, {"-b:a": "64k"}),
+        ({"audio_qscale": -1}, {"-b:a": "128k"}),
+        ({"audio_qscale": 4, "audio_bitrate": 64}, {"-q:a": "4"}),
+    ],
+)
+def test_an_mp3_has_a_variable_bitrate_unless_told_otherwise(given, wanted):
+    [command] = ffmpeg.convert_audio(work_for("mp3", **given))
+
+    assert {key: value_of(command.argv, key) for key in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "sentence"),
+    [
+        ("mp4", {"video_codec": "copy", "width": 100}, "drop width"),
+        ("mp4", {"video_codec": "copy", "subtitles_mode": "hard"}, "drop subtitles_mode hard"),
+        ("mp4", {"audio_codec": "copy", "volume": 2}, "drop volume"),
+        (
+            "mp4",
+            {"video_codec": "vp9", "tune": "film"},
+            "The tune works with video_codec x264 and x265 only.",
+        ),
+        ("mp4", {"video_codec": "x265", "tune": "film"}, "x265 has no tune film"),
+        ("mp4", {"video_codec": "x265", "profile": "baseline"}, "x265 has no profile baseline"),
+        ("webm", {"audio_qscale": 2}, "The audio codec opus has no quality scale; use audio_bitrate."),
+        ("mpeg", {"video_codec": "copy"}, "The file's h264 stream does not go into mpeg"),
+        ("mpeg", {"fps": 15}, "mpeg2 has no 15 fps"),
+        ("mp4", {"trim_start": "5"}, "at 4.00 seconds"),
+        ("mp4", {"trim_start": "2", "trim_end": "1"}, "The trim_end must be later than the trim_start."),
+        ("mp4", {"subtitles_mode": "hard"}, "There are no subtitles to draw"),
+        ("mp4", {"subtitles_mode": "copy", "subtitles_language": "fra"}, "no subtitles in the language fra"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_helps(target, given, sentence):
+    with pytest.raises(ConversionFailed, match=sentence):
+        ffmpeg.convert_video(work_for(target, **given))
+
+
+def test_a_codec_the_container_cannot_hold_is_refused_at_intake_and_at_run():
+    with pytest.raises(OptionProblem, match="one of: vp9, vp8, av1, copy"):
+        work_for("webm", video_codec="x264")
+
+    work = work_for("webm")
+    work.options["video_codec"] = "x264"  # type: ignore[index]
+    with pytest.raises(ConversionFailed, match=r"does not go into webm\. Use one of: vp9, vp8, av1, copy"):
+        ffmpeg.convert_video(work)
+
+
+def test_pictures_for_subtitles_are_refused_where_they_cannot_go():
+    pictures = Media(video=VIDEO, subtitles=(Subtitles(index=2, position=0, codec="hdmv_pgs_subtitle"),))
+
+    with pytest.raises(ConversionFailed, match="Use mkv"):
+        ffmpeg.convert_video(work_for("mp4", media=pictures, subtitles_mode="copy"))
+    with pytest.raises(ConversionFailed, match="cannot be drawn"):
+        ffmpeg.convert_video(work_for("mp4", media=pictures, subtitles_mode="hard"))
+    [command] = ffmpeg.convert_video(work_for("mkv", media=pictures, subtitles_mode="copy"))
+    assert value_of(command.argv, "-c:s:0") == "copy"
+
+
+def test_a_missing_stream_is_named():
+    with pytest.raises(ConversionFailed, match=r"The file has no audio stream\."):
+        ffmpeg.convert_audio(work_for("mp3", media=Media(video=VIDEO)))
+    with pytest.raises(ConversionFailed, match=r"The file has no video stream\."):
+        ffmpeg.convert_video(work_for("mp4", media=Media(audio=Audio(index=0))))
+
+
+def test_trims_of_formats_without_an_index_start_at_a_run_up():
+    stream = Media(format="mpegts", duration=100.0, video=VIDEO)
+
+    [command] = ffmpeg.convert_video(work_for("mp4", media=stream, trim_start="50", trim_end="60"))
+
+    argv = list(command.argv)
+    assert argv[argv.index("-ss") + 1] == "30"
+    assert argv[argv.index("-t") + 1] == "30"
+    assert argv[argv.index("-i") :].count("-ss") == 1
+    assert argv[argv.index("-ss", argv.index("-i")) + 1] == "20"
+
+
+@pytest.mark.parametrize(
+    ("size", "width", "height", "fit", "scale", "frame"),
+    [
+        ((320, 180), 160, None, "scale", (160, 90), (160, 90)),
+        ((320, 180), None, 360, "scale", (640, 360), (640, 360)),
+        ((320, 180), 100, 100, "scale", (100, 100), (100, 100)),
+        ((320, 180), 100, 100, "max", (100, 56), (100, 56)),
+        ((320, 180), 640, 640, "max", (320, 180), (320, 180)),
+        ((320, 180), 640, None, "max", (320, 180), (320, 180)),
+        ((320, 180), 100, 100, "crop", (178, 100), (100, 100)),
+        ((320, 180), 100, 100, "pad", (100, 56), (100, 100)),
+        ((320, 180), 101, 55, "scale", (102, 56), (102, 56)),
+        ((321, 181), None, None, "scale", (322, 182), (322, 182)),
+        ((180, 320), 100, 100, "crop", (100, 178), (100, 100)),
+        ((4000, 10), 20, None, "scale", (20, 2), (20, 2)),
+    ],
+)
+def test_geometry(size, width, height, fit, scale, frame):
+    shape = ffmpeg_pictures.geometry(size, width=width, height=height, fit=fit)
+
+    assert (shape.scale, shape.frame) == (scale, frame)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("83", 83), ("1:23", 83), ("01:00:02.5", 3602.5), ("00:00:00.04", 0.04)]
+)
+def test_positions_are_read(text, wanted):
+    assert ffmpeg_command.seconds(text) == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1:2:3:4", "00:99", "1e3", "", "5;rm"])
+def test_positions_that_cannot_be_meant_are_refused(text):
+    [option] = [o for o in record("mp4").options if o.name == "trim_start"]
+
+    with pytest.raises(OptionProblem):
+        option.read(text)
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(90, 90), (-90, 270), ("450", 90), (360, 0)])
+def test_rotate_takes_quarters(given, wanted):
+    [option] = [o for o in record("mp4").options if o.name == "rotate"]
+
+    assert option.read(given) == wanted
+    with pytest.raises(OptionProblem):
+        option.read(45)
+
+
+def test_progress_is_what_ffmpeg_says_of_the_trimmed_length():
+    work = work_for("mp4", trim_start="1", trim_end="3")
+    [command] = ffmpeg.convert_video(work)
+    assert command.progress
+    percent = command.progress()
+
+    assert percent("out_time_us=500000") == 25
+    assert percent("out_time_us=9000000") == 99
+    assert percent("out_time_us=N/A") is None
+    assert percent("  Duration: 00:00:04.00, start: 0.000000") is None
+    assert percent("progress=end") == 100
+
+
+def test_progress_of_an_unknown_length_tells_the_end_only():
+    percent = ffmpeg_command.progress(None)
+
+    assert percent("out_time_us=500000") is None
+    assert percent("progress=end") == 100
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("[mov @ 0x1] moov atom not found\n/a/in.mp4: Invalid data found when processing input", OpenFailed),
+        ("/a/in.mp4: Invalid data found when processing input", OpenFailed),
+        ("[hls] Format not on whitelist 'mov'\nin.mp4: Invalid argument", OpenFailed),
+        ("/a/in.srt: Invalid data found when processing input", ConversionFailed),
+        ("av_interleaved_write_frame(): No space left on device", DiskFull),
+        ("[webm] Only VP8 or VP9 or AV1 video and Vorbis", ConversionFailed),
+    ],
+)
+def test_complaints_are_understood(words, kind):
+    error = ffmpeg_words.explain(words)
+
+    assert type(error) is kind
+    assert "/" not in error.message
+
+
+def test_other_words_are_not_explained():
+    assert ffmpeg_words.explain("frame=1 all is well") is None
+
+
+def test_thumbnails_are_spread_over_the_video():
+    commands = ffmpeg.thumbnail(work_for("png", name="thumbnail", count=4))
+
+    assert [value_of(c.argv, "-ss") for c in commands] == ["0.500", "1.500", "2.500", "3.500"]
+    assert [path.name for path in commands[-1].outputs] == ["in-1.png", "in-2.png", "in-3.png", "in-4.png"]
+
+
+def test_thumbnails_know_their_limits():
+    unknown = Media(video=Video(index=0, width=10, height=10))
+
+    with pytest.raises(ConversionFailed, match="one thumbnail only"):
+        ffmpeg.thumbnail(work_for("png", name="thumbnail", media=unknown, count=2))
+    with pytest.raises(ConversionFailed, match="behind the end"):
+        ffmpeg.thumbnail(work_for("png", name="thumbnail", timestamp="00:01:00"))
+
+
+def test_every_font_has_a_fallback():
+    patterns = {name: ffmpeg_watermark.font_pattern(name) for name in ffmpeg_watermark.FONTS}
+
+    assert patterns["Arial Bold Italic"] == "Arial,Liberation Sans,DejaVu Sans:bold:italic"
+    assert patterns["Courier New"] == "Courier New,Liberation Mono,DejaVu Sans Mono"
+    assert patterns["Georgia Bold"] == "Georgia,Liberation Serif,DejaVu Serif:bold"
+
+
+def test_every_option_is_declared_once_per_record_and_defaults_are_readable():
+    for operation in ffmpeg.OPERATIONS:
+        names = [option.name for option in operation.options]
+        assert len(names) == len(set(names))
+        for option in operation.options:
+            if option.default is not None:
+                assert option.read(option.default) == option.default
+
+
+# --- The real thing.
+
+Run = Callable[..., list[Path]]
+
+pytestmark = pytest.mark.needs("ffmpeg", "ffprobe")
+
+
+@pytest.fixture
+def context() -> RunContext:
+    return RunContext()
+
+
+@pytest.fixture
+def run(tmp_path: Path, context: RunContext) -> Run:
+    def run_it(source: Path, target: str, *, name: str = "convert", **given: Any) -> list[Path]:
+        related = given.pop("related", {})
+        kind = source.suffix.removeprefix(".")
+        folder = tmp_path / "a job's [folder], 100%"
+        folder.mkdir(exist_ok=True)
+        (folder / source.name).unlink(missing_ok=True)
+        placed = folder / f"in.{kind}"
+        placed.unlink(missing_ok=True)
+        placed.symlink_to(source)
+        output_dir = tmp_path / f"out: {len(list(tmp_path.iterdir()))}"
+        output_dir.mkdir()
+        operation = record(target, source=kind, name=name)
+        work = Work(
+            inputs=(placed,),
+            output_dir=output_dir,
+            input_format=kind,
+            output_format=target,
+            options=options_of(operation, given),
+            related=related,
+        )
+        return [output.path for output in operation.run(work, context).files]
+
+    return run_it
+
+
+def make(path: Path, *argv: str) -> Path:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *argv, path], check=True, cwd=path.parent)
+    return path
+
+
+def look(path: Path) -> dict[str, Any]:
+    argv = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-count_frames", "-of", "json", path]
+    return json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)
+
+
+def stream(path: Path, kind: str) -> dict[str, Any]:
+    return next(s for s in look(path)["streams"] if s["codec_type"] == kind)
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    found = stream(path, "video")
+    return found["width"], found["height"]
+
+
+def picture(path: Path, at: float = 0) -> Image.Image:
+    shot = path.with_name(f"{path.name}-{at}.png")
+    make(shot, "-i", f"{path}", "-ss", f"{at}", "-frames:v", "1", "-update", "1")
+    return Image.open(shot).convert("RGB")
+
+
+def lit(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Return the box around what is not black."""
+    return image.convert("L").point(lambda value: 255 * (value > 60)).getbbox()
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("studio")
+
+
+@pytest.fixture(scope="session")
+def clip(studio: Path) -> Path:
+    """Two seconds of 320x180 at 25 fps with a stereo tone."""
+    sound = ["-f", "lavfi", "-i", "sine=f=440:d=2,aformat=channel_layouts=stereo"]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    return make(studio / "clip.mp4", "-f", "lavfi", "-i", "testsrc=s=320x180:r=25:d=2", *sound, *codecs)
+
+
+@pytest.fixture(scope="session")
+def dark(studio: Path) -> Path:
+    """Two black seconds without sound."""
+    return make(studio / "dark.mp4", "-f", "lavfi", "-i", "color=black:s=320x180:r=10:d=2", "-c:v", "libx264")
+
+
+@pytest.fixture(scope="session")
+def quadrants(studio: Path) -> Path:
+    """A white upper left quarter on black."""
+    box = "color=black:s=320x180:r=10:d=0.5,drawbox=w=160:h=90:color=white:t=fill"
+    return make(studio / "quadrants.mp4", "-f", "lavfi", "-i", box, "-c:v", "libx264")
+
+
+@pytest.fixture(scope="session")
+def subtitles(studio: Path) -> Path:
+    path = studio / "in.srt"
+    path.write_text("1\n00:00:01,000 --> 00:00:02,000\nHELLO\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def film(studio: Path, dark: Path, subtitles: Path) -> Path:
+    """A film with an English subtitle stream."""
+    maps = ["-map", "0", "-map", "1", "-c:v", "copy", "-c:s", "srt", "-metadata:s:s:0", "language=eng"]
+    return make(studio / "film.mkv", "-i", f"{dark}", "-i", f"{subtitles}", *maps)
+
+
+VIDEO_CODECS = {
+    "x264": "h264",
+    "x265": "hevc",
+    "mpeg2": "mpeg2video",
+    "mpeg1": "mpeg1video",
+    "copy": "h264",
+}
+AUDIO_CODECS = {"wma": "wmav2", "pcm": "pcm_s16le"}
+
+
+@pytest.mark.parametrize("target", VIDEO_CONTAINERS)
+def test_every_video_format_is_made_and_read_again(run, clip, target):
+    container = VIDEO_CONTAINERS[target]
+
+    [path] = run(clip, target)
+
+    codec, sound = container.video[0], container.audio[0]
+    assert stream(path, "video")["codec_name"] == VIDEO_CODECS.get(codec, codec)
+    assert stream(path, "audio")["codec_name"] == AUDIO_CODECS.get(sound, sound)
+    assert size_of(path) == (320, 180)
+    assert int(stream(path, "video")["nb_read_frames"]) in range(48, 54)
+    again = path.rename(path.with_name(f"again.{target}"))
+    [back] = run(again, "mp4")
+    assert float(look(back)["format"]["duration"]) == pytest.approx(2, abs=0.2)
+
+
+@pytest.mark.parametrize("target", AUDIO_CONTAINERS)
+def test_every_audio_format_is_made_and_read_again(run, clip, target):
+    [path] = run(clip, target)
+
+    codec = AUDIO_CODECS.get(AUDIO_CONTAINERS[target].audio[0], AUDIO_CONTAINERS[target].audio[0])
+    found = look(path)["streams"]
+    assert [s["codec_type"] for s in found] == ["audio"]
+    assert found[0]["codec_name"] == {"aiff": "pcm_s16be", "au": "pcm_s16be"}.get(target, codec)
+    again = path.rename(path.with_name(f"again.{target}"))
+    [back] = run(again, "wav")
+    assert float(look(back)["format"]["duration"]) == pytest.approx(2, abs=0.2)
+    assert stream(back, "audio")["channels"] == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "codec", "found"),
+    [
+        ("mp4", "x265", "hevc"),
+        ("mp4", "av1", "av1"),
+        ("mp4", "vp9", "vp9"),
+        ("mkv", "theora", "theora"),
+        ("avi", "mpeg4", "mpeg4"),
+        ("webm", "vp8", "vp8"),
+        ("mpeg", "mpeg1", "mpeg1video"),
+        ("mkv", "copy", "h264"),
+    ],
+)
+def test_video_codecs(run, clip, target, codec, found):
+    [path] = run(clip, target, video_codec=codec, trim_end="0.5")
+
+    assert stream(path, "video")["codec_name"] == found
+
+
+def test_copy_into_a_format_that_cannot_hold_it_says_so(run, clip):
+    with pytest.raises(ConversionFailed, match="another codec than copy"):
+        run(clip, "webm", video_codec="copy")
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "box"),
+    [
+        # The white quarter shows what became of the picture.
+        ("scale", (100, 100), (0, 0, 50, 50)),
+        ("max", (100, 56), (0, 0, 50, 28)),
+        ("crop", (100, 100), (0, 0, 50, 50)),
+        ("pad", (100, 100), (0, 22, 50, 50)),
+    ],
+)
+def test_every_fit(run, quadrants, fit, size, box):
+    [path] = run(quadrants, "mp4", width=100, height=100, fit=fit, crf=1)
+
+    assert size_of(path) == size
+    assert lit(picture(path)) == pytest.approx(box, abs=2)
+
+
+def test_crop_cuts_the_sides_and_keeps_the_shape(run, studio):
+    bars = "color=black:s=320x180:r=10:d=0.3,drawbox=x=40:w=20:h=180:color=white:t=fill"
+    source = make(studio / "bars.mp4", "-f", "lavfi", "-i", bars, "-c:v", "libx264")
+
+    [path] = run(source, "mp4", width=180, height=180, fit="crop", crf=1)
+
+    # 70 pixels are cut from the left, the bar at 40 to 60 with them.
+    assert size_of(path) == (180, 180)
+    assert lit(picture(path)) is None
+
+
+@pytest.mark.parametrize(
+    ("degrees", "size", "box"),
+    [
+        (90, (180, 320), (90, 0, 180, 160)),
+        (180, (320, 180), (160, 90, 320, 180)),
+        (270, (180, 320), (0, 160, 90, 320)),
+    ],
+)
+def test_rotate_is_clockwise(run, quadrants, degrees, size, box):
+    [path] = run(quadrants, "mp4", rotate=degrees, crf=1)
+
+    assert size_of(path) == size
+    assert lit(picture(path)) == pytest.approx(box, abs=2)
+
+
+def test_a_phone_s_upright_video_stays_upright_and_is_measured_so(run, studio, quadrants):
+    phone = make(studio / "phone.mp4", "-i", f"{quadrants}", "-c", "copy", "-metadata:s:v:0", "rotate=90")
+
+    [path] = run(phone, "mp4", width=90, fit="max")
+
+    assert size_of(path) == (90, 160)
+
+
+def test_an_odd_size_is_made_even_and_pixels_that_are_not_square_are_squared_on_resizing(run, studio):
+    odd = make(
+        studio / "odd.mkv",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc=s=321x181:d=0.2",
+        "-c:v",
+        "ffv1",
+        "-pix_fmt",
+        "yuv444p",
+    )
+    wide = make(
+        studio / "wide.mkv", "-f", "lavfi", "-i", "testsrc=s=180x144:d=0.2,setsar=2", "-c:v", "libx264"
+    )
+
+    assert size_of(run(odd, "mp4")[0]) == (322, 182)
+    assert size_of(run(wide, "mp4", height=72)[0]) == (180, 72)
+    kept = stream(run(wide, "mp4")[0], "video")
+    assert (kept["width"], kept["sample_aspect_ratio"]) == (180, "2:1")
+    assert Image.open(run(wide, "png", name="thumbnail")[0]).size == (360, 144)
+
+
+def test_rate_quality_and_shape_options_change_the_file(run, clip):
+    [path] = run(
+        clip,
+        "mp4",
+        fps=10,
+        keyframe_interval=5,
+        profile="baseline",
+        level="3.0",
+        tune="zerolatency",
+        preset="veryfast",
+        aspect_ratio="4:3",
+    )
+
+    found = stream(path, "video")
+    assert (found["avg_frame_rate"], found["nb_read_frames"]) == ("10/1", "20")
+    assert (found["profile"], found["level"]) == ("Constrained Baseline", 30)
+    assert found["display_aspect_ratio"] == "4:3"
+    assert (found["pix_fmt"], found["has_b_frames"]) == ("yuv420p", 0)
+    argv = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-skip_frame",
+        "nokey",
+        "-show_entries",
+        "frame=pict_type",
+        "-select_streams",
+    ]
+    keys = subprocess.run([*argv, "v", "-of", "csv=p=0", path], check=True, capture_output=True, text=True)
+    assert keys.stdout.count("I") == 4
+
+
+@pytest.mark.parametrize("profile", ["high", "high10", "high422", "high444"])
+def test_profiles(run, clip, profile):
+    [path] = run(clip, "mp4", profile=profile, preset="ultrafast", trim_end="0.2")
+
+    wanted = {"high": "Constrained Baseline", "high10": "High 10", "high422": "High 4:2:2"}
+    found = stream(path, "video")["profile"]
+    assert found in {wanted.get(profile), "High 4:4:4 Predictive" if profile == "high444" else "High"}
+
+
+def test_crf_and_bitrate_rule_the_size(run, studio):
+    noise = make(
+        studio / "noise.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=4,noise=alls=30:allf=t"),
+        *("-c:v", "libx264", "-crf", "10", "-preset", "ultrafast"),
+    )
+
+    [fine] = run(noise, "mp4", crf=20, preset="ultrafast")
+    [coarse] = run(noise, "mp4", crf=40, preset="ultrafast")
+    [steady] = run(noise, "mp4", video_bitrate=300, preset="veryfast")
+    [capped] = run(noise, "mp4", video_bitrate=300, crf=15, preset="veryfast")
+
+    assert coarse.stat().st_size * 3 < fine.stat().st_size
+    assert int(stream(steady, "video")["bit_rate"]) == pytest.approx(300_000, rel=0.25)
+    assert int(stream(capped, "video")["bit_rate"]) == pytest.approx(300_000, rel=0.4)
+
+
+def test_sound_options_change_the_file(run, clip):
+    [path] = run(clip, "mp4", channels=1, sample_rate=22050, audio_bitrate=32)
+
+    found = stream(path, "audio")
+    assert (found["channels"], found["sample_rate"]) == (1, "22050")
+    assert int(found["bit_rate"]) == pytest.approx(32_000, rel=0.25)
+
+
+def test_audio_none_drops_the_sound(run, clip):
+    [path] = run(clip, "mp4", audio_codec="none", video_codec="copy")
+
+    assert [s["codec_type"] for s in look(path)["streams"]] == ["video"]
+
+
+def test_a_bitrate_and_a_quality_of_mp3(run, samples):
+    [steady] = run(samples / "made_tone.wav", "mp3", audio_bitrate=64)
+    [best] = run(samples / "made_tone.wav", "mp3", audio_qscale=0)
+    [small] = run(samples / "made_tone.wav", "mp3", audio_qscale=9)
+
+    assert int(stream(steady, "audio")["bit_rate"]) == pytest.approx(64_000, rel=0.05)
+    assert small.stat().st_size < best.stat().st_size
+
+
+def loudness(path: Path) -> float:
+    argv = ["ffmpeg", "-hide_banner", "-i", path, "-af", "volumedetect", "-f", "null", "-"]
+    words = subprocess.run(argv, check=True, capture_output=True, text=True).stderr
+    return float(words.partition("mean_volume:")[2].split()[0])
+
+
+def test_volume_is_a_factor(run, clip):
+    [plain] = run(clip, "wav")
+    [half] = run(clip, "wav", volume=0.5)
+
+    assert loudness(plain) - loudness(half) == pytest.approx(6.02, abs=0.1)
+
+
+def test_surround_goes_into_opus(run, studio):
+    surround = make(
+        studio / "surround.ac3", "-f", "lavfi", "-i", "anullsrc=cl=5.1(side):d=0.3", "-c:a", "ac3"
+    )
+
+    [path] = run(surround, "opus")
+
+    assert stream(path, "audio")["channels"] == 6
+
+
+def test_a_sample_rate_the_codec_does_not_know_is_explained(run, clip):
+    with pytest.raises(ConversionFailed, match="sample_rate"):
+        run(clip, "opus", sample_rate=44100)
+
+
+def test_titles_travel_from_ogg_to_mp3(run, samples, studio):
+    source = make(
+        studio / "titled.ogg", "-i", f"{samples / 'made_tone.wav'}", "-metadata", "title=Steady fire"
+    )
+
+    [path] = run(source, "mp3")
+
+    assert look(path)["format"]["tags"]["title"] == "Steady fire"
+
+
+@pytest.mark.parametrize("source", ["mp4", "ts"])
+def test_trims_are_exact(run, clip, studio, source):
+    kept = clip if source == "mp4" else make(studio / "clip.ts", "-i", f"{clip}", "-c", "copy")
+
+    [path] = run(kept, "mkv", trim_start="0.6", trim_end="00:00:01.4", audio_codec="pcm")
+
+    assert float(look(path)["format"]["duration"]) == pytest.approx(0.8, abs=0.06)
+    assert int(stream(path, "video")["nb_read_frames"]) in range(19, 23)
+    before = picture(clip, 0.6)
+    assert max(ImageStat.Stat(ImageChops.difference(before, picture(path))).mean) < 12
+
+
+def test_audio_is_trimmed(run, samples):
+    [path] = run(samples / "made_tone.mp3", "wav", trim_start="1", trim_end="1.5")
+
+    assert float(look(path)["format"]["duration"]) == pytest.approx(0.5, abs=0.01)
+
+
+def shown(srt: str) -> tuple[float, float]:
+    """Return from when to when the first subtitle shows; encoders of sound begin a blink before zero."""
+    start, _, end = srt.splitlines()[1].replace(",", ".").partition(" --> ")
+    return ffmpeg_command.seconds(start), ffmpeg_command.seconds(end)
+
+
+@pytest.mark.parametrize(("target", "codec"), [("mp4", "mov_text"), ("mkv", "subrip"), ("webm", "webvtt")])
+def test_soft_subtitles_become_a_stream_with_a_language(run, clip, subtitles, target, codec):
+    [path] = run(
+        clip,
+        target,
+        subtitles_mode="soft",
+        subtitles=["sub"],
+        subtitles_language="deu",
+        related={"subtitles": (subtitles,)},
+    )
+
+    found = stream(path, "subtitle")
+    assert (found["codec_name"], found["tags"]["language"]) == (codec, "deu")
+    srt = make(path.with_suffix(".srt"), "-i", f"{path}").read_text()
+    assert shown(srt) == pytest.approx((1, 2), abs=0.05)
+    assert "HELLO" in srt
+
+
+def test_soft_subtitles_follow_a_trim(run, clip, subtitles):
+    [path] = run(clip, "mkv", subtitles_mode="soft", trim_start="0.5", related={"subtitles": (subtitles,)})
+
+    srt = make(path.with_suffix(".srt"), "-i", f"{path}").read_text()
+    assert shown(srt) == pytest.approx((0.5, 1.5), abs=0.05)
+
+
+@pytest.mark.parametrize(("mode", "count"), [("none", 0), ("copy", 1), ("soft", 1)])
+@pytest.mark.parametrize("target", ["mkv", "mp4"])
+def test_a_film_s_own_subtitles_are_kept_when_asked(run, film, target, mode, count):
+    [path] = run(film, target, subtitles_mode=mode)
+
+    found = [s for s in look(path)["streams"] if s["codec_type"] == "subtitle"]
+    assert len(found) == count
+    assert all(s["tags"]["language"] == "eng" for s in found)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_hard_subtitles_are_drawn_when_they_are_due(run, dark, film, subtitles, own):
+    related = {} if own else {"subtitles": (subtitles,)}
+
+    [path] = run(film if own else dark, "mp4", subtitles_mode="hard", related=related)
+
+    assert lit(picture(path, 0.3)) is None
+    left, top, right, _ = lit(picture(path, 1.3))
+    assert top > 90
+    assert left < 160 < right
+    assert [s["codec_type"] for s in look(path)["streams"]] == ["video"]
+
+
+def test_hard_subtitles_follow_a_trim(run, dark, subtitles):
+    [path] = run(dark, "mp4", subtitles_mode="hard", trim_start="0.8", related={"subtitles": (subtitles,)})
+
+    assert lit(picture(path, 0)) is None
+    assert lit(picture(path, 0.4))
+    assert float(look(path)["format"]["duration"]) == pytest.approx(1.2, abs=0.11)
+
+
+def test_subtitles_that_are_none_are_refused(run, dark, studio):
+    for number, text in enumerate(["not subtitles at all\n", "#EXTM3U\n#EXTINF:1\n/etc/passwd\n"]):
+        bad = studio / f"in-{number}.srt"
+        bad.write_text(text)
+        with pytest.raises(ConversionFailed, match="subtitles could not be read"):
+            run(dark, "mp4", subtitles_mode="hard", related={"subtitles": (bad,)})
+
+
+WHITE = {"watermark_font_color": "#fff", "watermark_font_size": 20, "crf": 1}
+
+
+@pytest.mark.parametrize(
+    ("horizontal", "vertical", "edge"),
+    [("left", "top", 0), ("right", "top", 2), ("left", "bottom", 3), ("center", "center", None)],
+)
+def test_a_text_watermark_lies_where_it_should(run, dark, horizontal, vertical, edge):
+    [path] = run(
+        dark,
+        "mp4",
+        watermark_text="ATHANOR",
+        watermark_position_horizontal=horizontal,
+        watermark_position_vertical=vertical,
+        watermark_margin_horizontal=30,
+        watermark_margin_vertical=10,
+        **WHITE,
+    )
+
+    left, top, right, bottom = lit(picture(path))
+    distances = {"left": left - 30, "right": 320 - 30 - right, "center": (left + right) / 2 - 160}
+    assert abs(distances[horizontal]) <= 3
+    distances = {"top": top - 10, "bottom": 180 - 10 - bottom, "center": (top + bottom) / 2 - 90}
+    assert abs(distances[vertical]) <= 3
+
+
+def font_file(pattern: str) -> str:
+    argv = ["fc-match", "-f", "%{file}", pattern]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("Arial", "Arial"),
+        ("Arial Bold Italic", "Arial:bold:italic"),
+        ("Times New Roman Bold", "Times New Roman:bold"),
+        ("Courier New", "Courier New"),
+        ("Impact", "Liberation Sans Narrow:bold"),
+    ],
+)
+def test_a_watermark_has_the_font_asked_for(run, dark, context, name, pattern):
+    run(dark, "mp4", watermark_text="ATHANOR", watermark_font_name=name, trim_end="0.2", **WHITE)
+
+    assert f'Using "{font_file(pattern)}"' in context.recorded[-1][1]
+
+
+NASTY = [
+    "50% off: it's 12:30",
+    "%{pts} %{localtime} %%",
+    r"back\slash \n \: \'",
+    "a,b;[c]{d}=e@f#g|h",
+    "'quoted' \"double\" `ticks` $HOME",
+    "two\nlines",
+    "Grüße — 日本",
+    "text=x:fontsize=90",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_watermark_s_text_is_data(run, dark, studio, text):
+    """Draw it from a file, where nothing needs escaping, and compare."""
+    [path] = run(dark, "mp4", watermark_text=text, trim_end="0.2", **WHITE)
+    (studio / "text.txt").write_text(text)
+    font = f"fontfile={font_file('Helvetica')}:fontsize=20:fontcolor=white"
+    place = "textfile=text.txt:expansion=none:x=(w-tw)/2:y=(h-th)/2"
+    reference = make(
+        studio / "text.png", "-i", f"{dark}", "-vf", f"drawtext={place}:{font}", "-frames:v", "1"
+    )
+
+    wanted = Image.open(reference).convert("RGB")
+    got = picture(path)
+    assert lit(got) == pytest.approx(lit(wanted), abs=1)
+    assert max(ImageStat.Stat(ImageChops.difference(got, wanted)).mean) < 1.5
+
+
+def test_a_text_can_be_as_wide_as_asked_in_colour_and_half_clear(run, dark):
+    [path] = run(
+        dark,
+        "mp4",
+        watermark_text="WIDE",
+        watermark_font_width_percent=50,
+        watermark_font_color="ff0000",
+        watermark_font_name="Arial Bold",
+        watermark_opacity=60,
+        crf=1,
+    )
+
+    for at in (0, 1.5):
+        image = picture(path, at)
+        left, _, right, _ = image.getchannel("R").point(lambda value: 255 * (value > 60)).getbbox()
+        assert right - left == pytest.approx(160, abs=8)
+        red, green, blue = (image.getchannel(name).getextrema()[1] for name in "RGB")
+        assert red == pytest.approx(153, abs=12)
+        assert max(green, blue) < 50
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "webp", "svg"])
+def test_an_image_watermark_has_the_size_place_and_opacity_asked_for(run, dark, studio, kind):
+    logo = studio / f"in-3.{kind}"
+    if kind == "svg":
+        body = '<rect width="40" height="20" fill="white"/>'
+        logo.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{body}</svg>')
+    else:
+        Image.new("RGB", (40, 20), "white").save(logo)
+
+    [path] = run(
+        dark,
+        "mp4",
+        watermark_image="logo",
+        watermark_image_width_percent=25,
+        watermark_opacity=50,
+        watermark_position_vertical="bottom",
+        watermark_position_horizontal="right",
+        watermark_margin_vertical=10,
+        crf=1,
+        related={"watermark_image": (logo,)},
+    )
+
+    image = picture(path, 1.5)
+    assert lit(image) == pytest.approx((320 - 25 - 80, 180 - 10 - 40, 320 - 25, 180 - 10), abs=2)
+    assert image.getpixel((255, 150))[0] == pytest.approx(127, abs=12)
+
+
+def test_an_image_that_is_none_is_refused(run, dark, studio):
+    bad = studio / "in-9.png"
+    bad.write_bytes(b"nothing like a picture")
+
+    with pytest.raises(ConversionFailed, match="watermark_image could not be read"):
+        run(dark, "mp4", watermark_image="logo", related={"watermark_image": (bad,)})
+
+
+def test_a_gif_has_the_frames_size_and_colours_of_the_video(run, clip, context):
+    [path] = run(clip, "gif", width=160, fps=5, trim_end="1")
+
+    image = Image.open(path)
+    assert (image.size, image.n_frames, image.info["loop"]) == ((160, 90), 5, 0)
+    assert image.info["duration"] == 200
+    difference = ImageChops.difference(image.convert("RGB"), picture(clip).resize((160, 90)))
+    assert max(ImageStat.Stat(difference).mean) < 20
+    assert context.percents == sorted(context.percents)
+    assert context.percents[-1] == 100
+
+
+@pytest.mark.parametrize(("target", "codec"), [("mp4", "h264"), ("webm", "vp9")])
+def test_a_gif_becomes_a_video(run, samples, target, codec):
+    source = samples / "made_anim.gif"
+
+    [path] = run(source, target)
+
+    found = stream(path, "video")
+    assert (found["codec_name"], found["pix_fmt"]) == (codec, "yuv420p")
+    assert abs(int(found["nb_read_frames"]) - Image.open(source).n_frames) <= 1
+
+
+@pytest.mark.parametrize(("target", "name"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
+@pytest.mark.parametrize(
+    ("fit", "size"), [("max", (100, 56)), ("crop", (100, 100)), ("scale", (100, 100)), (None, (320, 180))]
+)
+def test_thumbnails_fit(run, clip, target, name, fit, size):
+    wanted = {"width": 100, "height": 100, "fit": fit} if fit else {"width": 5000}
+
+    [path] = run(clip, target, name="thumbnail", **wanted)
+
+    image = Image.open(path)
+    assert (path.name, image.format, image.size) == (f"in.{target}", name, size)
+
+
+def test_thumbnails_show_different_moments(run, clip):
+    paths = run(clip, "png", name="thumbnail", count=3)
+
+    assert [path.name for path in paths] == ["in-1.png", "in-2.png", "in-3.png"]
+    for path, moment in zip(paths, (0.333, 1.0, 1.667), strict=True):
+        difference = ImageChops.difference(Image.open(path).convert("RGB"), picture(clip, moment))
+        assert max(ImageStat.Stat(difference).mean) < 3
+
+
+def test_a_timestamp_chooses_the_moment_to_the_last_frame(run, clip):
+    for text, moment in (("00:00:00.5", 0.5), ("1.99", 1.95)):
+        [path] = run(clip, "png", name="thumbnail", timestamp=text)
+        difference = ImageChops.difference(Image.open(path).convert("RGB"), picture(clip, moment))
+        assert max(ImageStat.Stat(difference).mean) < 3
+
+
+def test_a_stream_without_an_index_has_thumbnails(run, clip, studio):
+    source = make(studio / "shots.ts", "-i", f"{clip}", "-c", "copy")
+
+    assert len(run(source, "jpg", name="thumbnail", count=3)) == 3
+
+
+def test_progress_rises_to_the_end(run, clip, context):
+    run(clip, "mp4", preset="ultrafast")
+
+    assert context.percents == sorted(context.percents)
+    assert context.percents[-1] == 100
+    [program, *_] = context.recorded[-1][0]
+    assert program == "ffmpeg"
+
+
+# --- Files that are not what they say.
+
+
+def test_damaged_files_cannot_be_opened(run, clip, studio):
+    whole = clip.read_bytes()
+    broken = {
+        "truncated.mp4": whole[: len(whole) // 2],
+        "noise.mp4": bytes(range(256)) * 200,
+        "words.mp4": b"This is a letter, not a film.\n" * 50,
+        "words.mp3": b"This is a letter, not a song.\n" * 50,
+        "zeroes.mkv": bytes(10_000),
+    }
+    for name, content in broken.items():
+        path = studio / name
+        path.write_bytes(content)
+        with pytest.raises(OpenFailed):
+            run(path, "wav")
+
+
+def test_an_empty_file_is_refused(run, studio):
+    path = studio / "empty.mp4"
+    path.touch()
+
+    with pytest.raises(EmptyFile):
+        run(path, "mp4")
+
+
+@pytest.mark.parametrize("kind", ["hls", "concat", "sdp", "dash"])
+def test_playlists_are_never_followed(run, studio, clip, context, kind):
+    texts = {
+        "hls": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:2,\nfile://{clip}\n#EXT-X-ENDLIST\n",
+        "concat": f"ffconcat version 1.0\nfile '{clip}'\n",
+        "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+        "dash": f'<?xml version="1.0"?><MPD><Period><BaseURL>file://{clip}</BaseURL></Period></MPD>',
+    }
+    path = studio / f"list-{kind}.mp4"
+    path.write_text(texts[kind])
+
+    with pytest.raises(OpenFailed):
+        run(path, "mp4")
+    assert len(context.recorded) == 1
+
+
+def test_an_image_called_video_is_refused(run, studio):
+    path = studio / "image.mp4"
+    Image.new("RGB", (20, 20)).save(path, format="PNG")
+
+    with pytest.raises(OpenFailed):
+        run(path, "mp4")
+
+
+def test_a_video_without_sound_has_none_to_give(run, dark):
+    with pytest.raises(ConversionFailed, match=r"The file has no audio stream\."):
+        run(dark, "mp3")
+
+
+def test_a_cover_is_no_video(run, samples, studio):
+    cover = studio / "cover.jpg"
+    Image.new("RGB", (60, 60), "red").save(cover)
+    source = make(
+        studio / "song.mp4",
+        *("-i", f"{samples / 'made_tone.mp3'}", "-i", f"{cover}", "-map", "0:a", "-map", "1:v"),
+        *("-c:a", "aac", "-c:v", "mjpeg", "-disposition:v:0", "attached_pic"),
+    )
+
+    with pytest.raises(ConversionFailed, match=r"The file has no video stream\."):
+        run(source, "webm")
+    assert stream(run(source, "mp3")[0], "audio")["codec_name"] == "mp3"
+
+
+def test_a_stopped_run_ends(run, clip, context):
+    context.stopped = "cancelled"
+
+    with pytest.raises(Stopped):
+        run(clip, "mp4")
