@@ -42,9 +42,9 @@ def samples() -> Path:
 @pytest.fixture
 def fakes() -> Iterator[None]:
     """Offer operations that need no tool, and nothing else."""
-    from jobs.tests import fakes
+    from jobs.tests import flow
 
-    with fakes.offered():
+    with flow.offered():
         yield
 
 

@@ -17,7 +17,7 @@ MAX_HOPS = 3
 OPERATION_ALIASES = {"import/azure-blob": "import/azure/blob", "export/azure-blob": "export/azure/blob"}
 
 # Formats a route may pass through, with what that adds to its cost: the more is lost on the way, the more.
-BETWEEN = {"pdf": 0.0, "png": 0.5, "wav": 0.5, "docx": 1.0, "odt": 1.0, "html": 2.0}
+BETWEEN = {"pdf": 0.0, "png": 0.5, "wav": 0.5}
 
 
 @dataclass(frozen=True)

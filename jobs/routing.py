@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import registry
+from . import intake, registry
 from .contract import Inputs, errors, formats
 from .models import File, Task
 from .registry import Hop
@@ -48,6 +48,27 @@ def plan(task: Task) -> tuple[Hop, ...]:
 def columns(hop: Hop) -> dict[str, Any]:
     """Return what a task's row says of the hop it is at."""
     return {"engine": hop.operation.engine, "engine_version": None, "queue": hop.operation.queue}
+
+
+def options(task: Task) -> dict[str, Any]:
+    """Return the options for the hop a task is at, defaults included.
+
+    On a route each option counts once: pages are chosen on the way in, quality is set on the way out.
+
+    :raises LookupError: when the hop is no longer offered.
+    :raises OptionProblem: when a value cannot be meant for this engine.
+    """
+    records = [registry.hop(key).operation for key in task.plan]
+    here = records[task.hop]
+    payload = dict(task.payload)
+    if task.operation == "thumbnail" and here.name != "thumbnail":
+        # Nobody looks at the pages behind those that are shown.
+        payload["pages"] = f"1-{payload.get('count') or 1}"
+    for option in here.options:
+        declaring = [n for n, record in enumerate(records) if option.name in {o.name for o in record.options}]
+        if task.hop != (declaring[0] if option.selects else declaring[-1]):
+            payload.pop(option.name, None)
+    return intake.read_options(here, payload)
 
 
 def format_of(task: Task, file: File) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs import files, intake, naming, registry, routing, services
+from jobs import files, naming, registry, routing, services
 from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
 from jobs.models import File, Task
 from jobs.registry import Hop
@@ -98,7 +98,7 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
     """Take the task's present hop and stage what comes out; return the last run's result."""
     try:
         hop = registry.hop(task.plan[task.hop])
-        options = intake.read_options(hop.operation, task.payload)
+        options = routing.options(task)
     except LookupError as error:
         raise errors.InvalidConversionType from error
     except OptionProblem as problem:

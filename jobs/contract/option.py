@@ -44,6 +44,8 @@ class Option:
     """Masked wherever it could be seen."""
     refers: bool = False
     """Names other tasks (or one): it creates dependencies, and their files come as ``work.related``."""
+    selects: bool = False
+    """Opens the input or chooses part of it: on a route the first engine that knows it obeys."""
     content: bool = False
     """Holds a file's content: kept in the file store, not in the row; comes as ``work.related``."""
     check: Callable[[Any], Any] | None = None

@@ -9,7 +9,7 @@ from django.utils import timezone
 from jobs import files, intake, services
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
-from jobs.tests import fakes
+from jobs.tests import flow
 from workers import executor
 from workers.heartbeat import DRAINING, Heartbeat
 
@@ -182,14 +182,14 @@ def test_whoever_lost_a_task_publishes_nothing(owner, station, settings):
 def test_a_drained_run_is_handed_back_unharmed(owner, station, run_all):
     job = create(owner, a=make("slow"), b=to_pdf("a"))
     executor.run_next("storage", station)
-    fakes.gate.clear()
+    flow.gate.clear()
     threading.Timer(0.1, lambda: station.heartbeat.stop_all(DRAINING)).start()
 
     executor.run_next("shouter", station)
 
     task = Task.objects.get(job=job, name="b")
     assert (task.status, task.tries) == (Status.QUEUED, 0)
-    fakes.gate.set()
+    flow.gate.set()
     run_all()
     job.refresh_from_db()
     assert job.status == Status.FINISHED

@@ -1,0 +1,151 @@
+"""Operations that need no tool, for tests of the flow; never seen outside tests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from jobs import registry
+from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
+from jobs.contract.errors import ConversionFailed, EngineCrashed, Stopped
+
+gate = threading.Event()
+"""Opens what ``slow`` waits for."""
+
+
+def fetch(work: Work, _context: Context) -> Result:
+    """Make a file called as asked, holding the text asked for."""
+    name = str(work.options["filename"] or "file.txt")
+    made = work.output_dir / "made"
+    made.write_text(str(work.options["text"]))
+    return Result(files=(Output(path=made, name=name),))
+
+
+def shout(work: Work, context: Context) -> Result:
+    """Copy the input in capitals."""
+    context.progress(50)
+    text = work.input.read_text()
+    if text == "refuse":
+        raise ConversionFailed("It refuses.")
+    if text == "crash":
+        raise EngineCrashed
+    if text == "bug":
+        raise RuntimeError("a bug of ours")
+    while text == "slow" and not gate.wait(0.02):
+        if context.stopped:
+            raise Stopped(context.stopped)
+    work.output.write_text(text.upper())
+    context.record(argv=["shout"], output="said it")
+    return Result(files=(Output(path=work.output),))
+
+
+def pack(work: Work, _context: Context) -> Result:
+    """Give back every input as it is."""
+    named = zip(work.inputs, work.names, strict=True)
+    return Result(files=tuple(Output(path=path, name=name) for path, name in named))
+
+
+OPERATIONS = (
+    Operation(
+        name="import/url",
+        queue="storage",
+        help="Make a file.",
+        run=fetch,
+        inputs=Inputs.NONE,
+        options=(
+            Option(name="text", default="hello", help="What is in it."),
+            Option(name="filename", help="What it is called."),
+            Option(name="headers", type="dictionary", secret=True, help="Extra headers."),
+        ),
+    ),
+    Operation(
+        name="import/raw",
+        queue="storage",
+        help="Keep a text.",
+        run=lambda work, _context: Result(
+            files=(Output(path=work.related["file"][0], name=work.options["filename"]),)
+        ),
+        inputs=Inputs.NONE,
+        options=(
+            Option(name="file", content=True, required=True, max_length=10**9, help="The text."),
+            Option(name="filename", required=True, help="What it is called."),
+        ),
+    ),
+    Operation(
+        name="import/upload",
+        queue="upload",
+        help="Wait for a file.",
+        run=fetch,
+        inputs=Inputs.NONE,
+        options=(Option(name="redirect", help="Where to send the browser."),),
+    ),
+    Operation(
+        name="convert",
+        engine="shouter",
+        queue="shouter",
+        help="Shout.",
+        run=shout,
+        conversions=pairs({"txt"}, {"pdf"}),
+        options=(
+            Option(name="quality", type="integer", minimum=1, maximum=100, default=75, help="How well."),
+            Option(name="fit", type="enum", values=("max", "crop"), default="max", help="How it fits."),
+            Option(name="password", secret=True, selects=True, help="Opens it."),
+            Option(name="subtitles", type="list", refers=True, help="Tasks whose files to read along."),
+        ),
+    ),
+    Operation(
+        name="convert",
+        engine="painter",
+        queue="painter",
+        help="Paint.",
+        run=shout,
+        conversions=pairs({"pdf"}, {"png"}),
+        options=(
+            Option(name="width", type="integer", minimum=1, help="Pixels."),
+            Option(name="quality", type="integer", minimum=1, maximum=100, default=75, help="How well."),
+            Option(name="password", secret=True, selects=True, help="Opens it."),
+        ),
+    ),
+    Operation(
+        name="archive",
+        engine="archivetool",
+        queue="archivetool",
+        help="Put files together.",
+        run=pack,
+        inputs=Inputs.ALL,
+        conversions=frozenset({(None, "zip")}),
+    ),
+    Operation(
+        name="capture-website",
+        engine="painter",
+        queue="painter",
+        help="Paint a page.",
+        run=fetch,
+        inputs=Inputs.NONE,
+        conversions=frozenset({(None, "png")}),
+        options=(Option(name="url", required=True, help="The page."), Option(name="text", help="Its text.")),
+    ),
+    Operation(
+        name="export/url",
+        queue="storage",
+        help="Give links.",
+        run=pack,
+        inputs=Inputs.ALL,
+        options=(Option(name="inline", type="boolean", default=False, help="Show in the browser."),),
+    ),
+)
+
+
+@contextmanager
+def offered() -> Iterator[None]:
+    """Offer the fakes and nothing else, for as long as the block lasts."""
+    known: Callable[[], tuple[Operation, ...]] = registry.operations
+    registry.forget()
+    registry.operations = lambda: OPERATIONS  # type: ignore[assignment]
+    registry._ways.cache_clear()
+    try:
+        yield
+    finally:
+        registry.operations = known  # type: ignore[assignment]
+        registry.forget()
