@@ -1,0 +1,37 @@
+# Athanor's commands; `make` alone lists them.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+# Checks must not touch the data of a stack that runs from here.
+ASIDE := ATHANOR_DATA_DIR=var/check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test check fix bench
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+
+setup: ## install what is missing: system packages (with sudo when not root) and .venv
+	@deploy/setup.sh
+
+demo: setup ## convert a document, a video and a photo through the REST API, and show the results
+	@$(PYTHON) -m deploy.demo
+
+up: setup ## run the whole stack until Ctrl-C
+	@exec $(PYTHON) -m deploy.embedded
+
+test: check ## all checks and all tests
+	@echo "== pytest"
+	@$(PYTHON) -m pytest
+
+check: setup ## what CI checks besides the tests
+	@echo "== ruff" && $(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@echo "== house rules" && $(PYTHON) -m deploy.checks
+	@echo "== import-linter" && .venv/bin/lint-imports
+	@echo "== mypy" && $(ASIDE) $(PYTHON) -m mypy
+	@echo "== migrations" && $(ASIDE) $(PYTHON) manage.py makemigrations --check --dry-run
+
+fix: setup ## let ruff mend what it can
+	@$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
+
+bench: setup ## measure speed and memory, each beside its floor
+	@$(PYTHON) -m deploy.bench
