@@ -71,7 +71,11 @@ class Worker:
         self.heartbeat.end()
         self._gone.set()
         self._announcer.join(timeout=KILL_SECONDS)
-        fleet.leave(self.name)
+        registry.launcher().kill_all()
+        try:
+            fleet.leave(self.name)
+        except Error as error:
+            log.warning("The database does not answer: %s", error)
 
     def _announce(self) -> None:
         self._tell()

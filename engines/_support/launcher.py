@@ -102,14 +102,20 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def kill_strays() -> int:
     """Kill what programs of dead workers left behind; return how many were killed."""
-    killed = 0
-    for pid, mark in _marked():
-        worker = mark.partition(".")[0]
-        if worker.isdigit() and not Path("/proc", worker).exists():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-                killed += 1
-    return killed
+    return _kill_where(lambda worker: worker.isdigit() and not Path("/proc", worker).exists())
+
+
+def kill_all() -> int:
+    """Kill everything this process started that still runs, warm children too; return how many were killed."""
+    return _kill_where(lambda worker: worker == f"{os.getpid()}")
+
+
+def _kill_where(condition: Callable[[str], bool]) -> int:
+    found = [pid for pid, mark in _marked() if condition(mark.partition(".")[0])]
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+    return len(found)
 
 
 def run(
