@@ -180,12 +180,13 @@ class Stack:
 
     def _seed(self, env: Mapping[str, str], *, fresh: bool) -> dict[str, str]:
         """Return the demo's keys and logins: those we know, or new ones where the database has none."""
+        written = self.data_dir / "athanor.json"
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-            self.about = json.loads((self.data_dir / "athanor.json").read_text())
+            self.about = json.loads(written.read_text())
         known = {name: self.about[name] for name in SEEDS if name in self.about}
         if len(known) == len(SEEDS) and not fresh:
             return known
-        answer = self._manage(env, "seed_demo", "--json", "--keep", json.dumps(known))
+        answer = self._manage(env, "seed_demo", "--json", "--keep", f"{written}")
         return {name: f"{text}" for name, text in json.loads(answer).items()}
 
     def _manage(self, env: Mapping[str, str], *words: str) -> str:
