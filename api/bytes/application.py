@@ -1,0 +1,73 @@
+"""The ASGI application of the storage paths."""
+
+from __future__ import annotations
+
+import logging
+import re
+from uuid import UUID
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api import bodies, links
+from api.answers import refusal
+from jobs.contract.errors import ApiError, MethodNotAllowed, NotFound
+
+from .downloads import send_file
+from .uploads import receive_form
+
+log = logging.getLogger(__name__)
+
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_UPLOAD = re.compile(rf"{links.UPLOADS}(?:/({_UUID}))?/?")
+_DOWNLOAD = re.compile(rf"{links.DOWNLOADS}/({_UUID})/.+", re.DOTALL)
+# Splunk's connector posts the form to this path, whatever the form's own URL is.
+_FIXED_UPLOAD = "/tasks"
+# The links carry their own permission and no cookie is looked at: any page may use them.
+_ANY_ORIGIN = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Content-Disposition, Content-Range, ETag, Location",
+}
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def takes(scope: Scope) -> bool:
+    """Tell whether a request is for the storage paths."""
+    path: str = scope["path"]
+    return path.startswith("/storage/") or path == _FIXED_UPLOAD
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request."""
+    try:
+        response = await _answer(scope, receive)
+    except bodies.ClientGone:
+        return
+    except ApiError as error:
+        response = refusal(error)
+    except Exception:
+        log.exception("%s %s failed", scope["method"], scope["path"])
+        response = refusal(ApiError())
+    MutableHeaders(raw=response.raw_headers).update(_ANY_ORIGIN)
+    await response(scope, receive, send)
+
+
+async def _answer(scope: Scope, receive: Receive) -> Response:
+    method, path = scope["method"], scope["path"]
+    upload, download = _UPLOAD.fullmatch(path), _DOWNLOAD.fullmatch(path)
+    if not (upload or download or path == _FIXED_UPLOAD):
+        raise NotFound
+    if method == "OPTIONS":
+        return Response(status_code=204, headers=_PREFLIGHT)
+    if download:
+        if method not in {"GET", "HEAD"}:
+            raise MethodNotAllowed(headers={"Allow": "GET, HEAD, OPTIONS"})
+        return await send_file(scope, task=UUID(download[1]))
+    if method != "POST":
+        raise MethodNotAllowed(headers={"Allow": "POST, OPTIONS"})
+    return await receive_form(scope, receive, task=UUID(upload[1]) if upload and upload[1] else None)
