@@ -106,7 +106,7 @@ def kill_strays() -> int:
 
 
 def kill_all() -> int:
-    """Kill everything this process started that still runs, warm children too; return how many were killed."""
+    """Kill everything this process started that still runs, warm children too; return how many."""
     return _kill_where(lambda worker: worker == f"{os.getpid()}")
 
 
