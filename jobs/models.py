@@ -49,6 +49,7 @@ class Job(models.Model):
         indexes = (
             models.Index(fields=["owner", "-created_at"]),
             models.Index(fields=["status", "created_at"]),
+            models.Index(fields=["ended_at"]),
         )
 
     def __str__(self) -> str:
@@ -115,6 +116,7 @@ class Task(models.Model):
             models.Index(fields=["owner", "-created_at"]),
             models.Index(fields=["status", "queue", "-priority", "owner", "created_at"], name="task_claim"),
             models.Index(fields=["status", "lease_until"], name="task_lease"),
+            models.Index(fields=["ended_at"]),
         )
 
     def __str__(self) -> str:

@@ -403,6 +403,23 @@ def advance_stuck() -> int:
     return len(jobs) + len(alone)
 
 
+def forget_old(*, limit: int = 100) -> int:
+    """Delete what ended longer ago than the retention time, files included; return how much.
+
+    What a task still at work needs is kept until that has ended too.
+    """
+    old = {"ended_at__lt": Now() - _seconds(3600 * settings.ATHANOR_RETENTION_HOURS)}
+    needed = Q(needed_by__task__status__in=ACTIVE)
+    busy = Task.objects.filter(needed, job__isnull=False, **old).values("job_id")
+    jobs = list(Job.objects.filter(**old).exclude(pk__in=busy)[:limit])
+    for job in jobs:
+        delete_job(job)
+    tasks = list(Task.objects.filter(job=None, **old).exclude(needed)[:limit])
+    for task in tasks:
+        delete_task(task)
+    return len(jobs) + len(tasks)
+
+
 # --- The parts of every change
 
 

@@ -29,9 +29,11 @@ def reconcile(holder: str) -> bool:
     ended = services.end_overdue()
     advanced = services.advance_stuck()
     services.ring_again(after=UNHEARD_AFTER)
+    forgotten = services.forget_old()
     fleet.forget_silent()
-    if taken or ended or advanced:
-        log.info("Took %d from dead workers, ended %d overdue, advanced %d.", taken, ended, advanced)
+    if taken or ended or advanced or forgotten:
+        done = (taken, ended, advanced, forgotten)
+        log.info("Took %d from dead workers, ended %d overdue, advanced %d, deleted %d old.", *done)
     return True
 
 

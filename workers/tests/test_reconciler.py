@@ -114,6 +114,20 @@ def test_a_job_whose_tasks_have_all_ended_ends(job):
     assert Job.objects.get(pk=job.pk).status == Status.FINISHED
 
 
+def test_what_ended_long_ago_is_deleted(job, owner):
+    long_ago = timezone.now() - timedelta(hours=25)
+    alone = services.create_task(intake.parse_task("import/url", {}, owner=owner), owner=owner)
+    Task.objects.update(status=Status.FINISHED, ended_at=long_ago)
+    Job.objects.update(status=Status.FINISHED, ended_at=long_ago)
+    late = {"input": f"{alone.pk}", "output_format": "pdf"}
+    services.create_task(intake.parse_task("convert", late, owner=owner), owner=owner)
+
+    reconciler.reconcile("me")
+
+    assert not Job.objects.exists()
+    assert Task.objects.filter(pk=alone.pk).exists(), "somebody still waits for it"
+
+
 def test_one_process_reconciles_at_a_time(db):
     assert reconciler.reconcile("me")
 
