@@ -121,6 +121,7 @@ def test_what_ended_long_ago_is_deleted(job, owner):
     Job.objects.update(status=Status.FINISHED, ended_at=long_ago)
     late = {"input": f"{alone.pk}", "output_format": "pdf"}
     services.create_task(intake.parse_task("convert", late, owner=owner), owner=owner)
+    Task.objects.filter(operation="convert", job=None).update(status=Status.QUEUED)
 
     reconciler.reconcile("me")
 

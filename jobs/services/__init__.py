@@ -1,0 +1,39 @@
+"""Every change of a job or a task, one function per verb. Nobody else writes a status."""
+
+from .accepting import (
+    cancel,
+    create_job,
+    create_task,
+    delete_job,
+    delete_task,
+    receive_upload,
+    retry,
+)
+from .moving import UPLOAD, Staged
+from .repairing import advance_stuck, end_overdue, forget_old, ring_again, take_from_dead
+from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
+
+__all__ = [
+    "UPLOAD",
+    "Staged",
+    "advance_stuck",
+    "cancel",
+    "claim",
+    "create_job",
+    "create_task",
+    "delete_job",
+    "delete_task",
+    "end_overdue",
+    "extend",
+    "fail",
+    "finish",
+    "forget_old",
+    "hand_back",
+    "lost",
+    "ready",
+    "receive_upload",
+    "retry",
+    "ring_again",
+    "take_from_dead",
+    "tell_progress",
+]

@@ -1,0 +1,189 @@
+"""What customers do: create, upload, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from jobs import files, queues
+from jobs.contract import errors
+from jobs.intake import JobDraft, TaskDraft
+from jobs.models import Account, ApiKey, Job, Link, Task
+from jobs.states import FINAL, Status
+
+from .moving import (
+    UPLOAD,
+    Staged,
+    advance,
+    advance_alone,
+    after_end,
+    end,
+    lock,
+    publish,
+    start_job,
+)
+
+WAITING_FOR_UPLOAD = "Waiting for file upload"
+
+
+@transaction.atomic
+def create_job(draft: JobDraft, *, owner: Account, api_key: ApiKey | None = None) -> Job:
+    """Store a job with its tasks and queue what is ready; it exists once this has committed."""
+    job = Job.objects.create(
+        owner=owner, api_key=api_key, tag=draft.tag, webhook_url=draft.webhook_url, redirect=draft.redirect
+    )
+    tasks = {each.name: _new_task(each, owner=owner, api_key=api_key, job=job) for each in draft.tasks}
+    for position, task in enumerate(tasks.values()):
+        task.position = position
+    Task.objects.bulk_create(tasks.values())
+    _link((tasks[each.name], each, {name: task.pk for name, task in tasks.items()}) for each in draft.tasks)
+    advance(job)
+    return job
+
+
+@transaction.atomic
+def create_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None = None) -> Task:
+    """Store a task on its own and queue it if it is ready."""
+    task = _new_task(draft, owner=owner, api_key=api_key)
+    task.save(force_insert=True)
+    _link([(task, draft, {})])
+    advance_alone(task.pk)
+    task.refresh_from_db()
+    return task
+
+
+def _new_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None, job: Job | None = None) -> Task:
+    task = Task(
+        owner=owner,
+        job=job,
+        api_key=api_key,
+        name=draft.name,
+        operation=draft.operation,
+        payload=draft.payload,
+        ignore_error=draft.ignore_error,
+        timeout=draft.timeout,
+    )
+    _await_upload(task)
+    task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
+    return task
+
+
+def _await_upload(task: Task) -> None:
+    if task.operation == UPLOAD:
+        task.message = WAITING_FOR_UPLOAD
+        task.overdue_at = timezone.now() + timedelta(hours=settings.ATHANOR_UPLOAD_HOURS)
+
+
+def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> None:
+    links = [
+        Link(
+            task=task,
+            needed_id=ref.task or ids[ref.name or ""],
+            option=ref.option,
+            position=position,
+        )
+        for task, draft, ids in drafts
+        for position, ref in enumerate(draft.references)
+    ]
+    foreign = {link.needed_id for link in links if link.needed_id not in {link.task_id for link in links}}
+    # A needed task that ends at this moment must either see our link or be seen as ended.
+    list(Task.objects.select_for_update().filter(pk__in=foreign).order_by("pk").values_list("pk"))
+    Link.objects.bulk_create(links)
+
+
+@transaction.atomic
+def receive_upload(task_id: uuid.UUID, file: Staged) -> bool:
+    """Finish an upload task with its file; False when it no longer waits for one."""
+    job_id = Task.objects.filter(pk=task_id).values_list("job_id", flat=True).first()
+    lock(job_id)
+    changes = {"started_at": Now(), "ended_at": Now(), "message": None, "credits": 0}
+    waiting = Task.objects.filter(pk=task_id, operation=UPLOAD, status=Status.WAITING)
+    if not waiting.update(status=Status.FINISHED, **changes):
+        return False
+    publish(task_id, [file])
+    if job_id:
+        start_job(job_id)
+    after_end(task_id, job_id)
+    return True
+
+
+def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
+    """Create a new task from an ended one's payload.
+
+    :raises IllegalMove: when the task has not ended.
+    """
+    if task.status not in FINAL:
+        raise errors.IllegalMove("The task has not ended yet.")
+    with transaction.atomic():
+        copy = Task(
+            owner=task.owner,
+            api_key=api_key,
+            name=task.name,
+            operation=task.operation,
+            payload=task.payload,
+            timeout=task.timeout,
+            retry_of=task,
+            message=WAITING_FOR_UPLOAD if task.operation == UPLOAD else None,
+        )
+        copy.contents = {
+            name: files.share(files.Stored(key, 0, ""), task=copy.pk).key
+            for name, key in task.contents.items()
+        }
+        copy.save(force_insert=True)
+        Link.objects.bulk_create(
+            Link(task=copy, needed_id=link.needed_id, option=link.option, position=link.position)
+            for link in task.needs.all()
+        )
+        advance_alone(copy.pk)
+    copy.refresh_from_db()
+    return copy
+
+
+def cancel(task: Task) -> None:
+    """End an active task; its worker notices within a second and kills the engine.
+
+    :raises IllegalMove: when the task has ended already.
+    """
+    with transaction.atomic():
+        lock(task.job_id)
+        if not end(task.pk, errors.Cancelled()):
+            raise errors.IllegalMove("The task is already completed.")
+        after_end(task.pk, task.job_id)
+
+
+def delete_job(job: Job) -> None:
+    """Remove a job, its tasks and their files; running engines are stopped by their workers."""
+    with transaction.atomic():
+        lock(job.pk)
+        ids = list(Task.objects.filter(job=job).values_list("pk", flat=True))
+        _abandon(ids)
+        job.delete()
+        queues.tell_ended(job.pk)
+
+
+def delete_task(task: Task) -> None:
+    """Remove a task and its files."""
+    with transaction.atomic():
+        lock(task.job_id)
+        _abandon([task.pk])
+        queues.tell_ended(task.pk)
+        if task.job_id:
+            advance(Job.objects.get(pk=task.job_id))
+
+
+def _abandon(ids: list[uuid.UUID]) -> None:
+    """Delete tasks; what still waits for their files has lost its input."""
+    orphans = Task.objects.filter(needs__needed__in=ids, status=Status.WAITING).exclude(pk__in=ids)
+    lost = list(orphans.distinct().values_list("pk", "job_id"))
+    for pk, _ in lost:
+        end(pk, errors.InputTaskFailed())
+    Task.objects.filter(pk__in=ids).delete()
+    for pk, job_id in lost:
+        after_end(pk, job_id)
+    transaction.on_commit(lambda: files.remove_tasks(ids))

@@ -1,0 +1,174 @@
+"""The parts of every change: lock, move, publish, and let the job go on."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Now
+
+from jobs import files, graph, queues, routing
+from jobs.contract import errors
+from jobs.models import File, Job, Link, Task
+from jobs.states import JOB_MOVES, Status, sources
+
+UPLOAD = "import/upload"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file an attempt has put into the store, to be published if the attempt wins."""
+
+    stored: files.Stored
+    name: str
+    dir: str = ""
+    format: str = ""
+    done: bool = True
+
+
+def seconds(number: float) -> Value:
+    """Return a duration the database can add to a time."""
+    return Value(timedelta(seconds=number))
+
+
+def lock(job_id: uuid.UUID | None) -> Job | None:
+    """Lock a job's row until the transaction ends, and return it."""
+    # Two tasks that end at once must not both look before the other's end is visible.
+    return Job.objects.select_for_update().filter(pk=job_id).first() if job_id else None
+
+
+def mine(pk: uuid.UUID, attempt: int) -> Any:
+    """Return the task as a query, but only while this attempt still holds it."""
+    return Task.objects.filter(pk=pk, attempt=attempt, status=Status.PROCESSING)
+
+
+def end(pk: uuid.UUID, error: errors.TaskError, *, attempt: int | None = None, **changes: Any) -> bool:
+    """End a task in error, from any state that allows it; with an attempt, only while that holds it."""
+    rows = Task.objects.filter(pk=pk, status__in=sources(Status.ERROR))
+    if attempt is not None:
+        rows = rows.filter(attempt=attempt, status=Status.PROCESSING)
+    ended = {"code": error.code, "message": error.message, "ended_at": Now(), "percent": 100, "credits": 0}
+    return bool(rows.update(status=Status.ERROR, **ended, **changes))
+
+
+def start_job(job_id: uuid.UUID) -> None:
+    """Let a job be processing, if it is not already."""
+    rows = Job.objects.filter(pk=job_id, status__in=sources(Status.PROCESSING, JOB_MOVES))
+    rows.update(status=Status.PROCESSING, started_at=Now())
+
+
+def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
+    """Make the files a task's own, in place of those it had."""
+    old = list(File.objects.filter(task_id=task_id).values_list("key", flat=True))
+    File.objects.filter(task_id=task_id).delete()
+    File.objects.bulk_create(
+        File(
+            task_id=task_id,
+            position=position,
+            name=file.name,
+            dir=file.dir,
+            format=file.format,
+            size=file.stored.size,
+            sha256=file.stored.sha256,
+            key=file.stored.key,
+            done=file.done,
+        )
+        for position, file in enumerate(staged)
+    )
+    transaction.on_commit(lambda: files.remove(*old))
+
+
+def after_end(task_id: uuid.UUID, job_id: uuid.UUID | None) -> None:
+    """Let the task's job, and whatever else waits for it, go on."""
+    queues.tell_ended(task_id)
+    if job_id and (job := Job.objects.filter(pk=job_id).first()):
+        advance(job)
+    _advance_outside([task_id], job_id)
+
+
+def _advance_outside(ended: list[uuid.UUID], job_id: uuid.UUID | None) -> None:
+    """Move tasks of other jobs, and tasks on their own, that waited for these."""
+    waiting = Task.objects.filter(needs__needed__in=ended, status=Status.WAITING)
+    outside = waiting.exclude(job_id=job_id) if job_id else waiting
+    for pk, other in list(outside.distinct().order_by("created_at").values_list("pk", "job_id")):
+        if other:
+            if job := lock(other):
+                advance(job)
+        else:
+            advance_alone(pk)
+
+
+def advance_alone(task_id: uuid.UUID) -> None:
+    """Queue or fail a task without a job, once its inputs have decided it."""
+    needed = Task.objects.filter(needed_by__task=task_id).distinct().values_list("pk", "status")
+    nodes = {pk: graph.Node(Status(status)) for pk, status in needed}
+    task = Task.objects.get(pk=task_id)
+    links = {task_id: list(nodes)}
+    nodes[task_id] = graph.Node(Status(task.status))
+    if task.operation == UPLOAD:
+        return
+    if Status.ERROR in _apply(graph.moves(links, nodes), {task_id: task}).values():
+        _advance_outside([task_id], None)
+
+
+def advance(job: Job) -> None:
+    """Queue what is ready, fail what lost its input, and end the job when all has ended."""
+    tasks = {task.pk: task for task in Task.objects.filter(job=job)}
+    links: dict[uuid.UUID, list[uuid.UUID]] = {
+        pk: [] for pk, task in tasks.items() if task.operation != UPLOAD
+    }
+    for task_id, needed_id in Link.objects.filter(task__job=job).values_list("task_id", "needed_id"):
+        links[task_id].append(needed_id)
+    nodes = {pk: graph.Node(Status(task.status), task.ignore_error) for pk, task in tasks.items()}
+    outside = {needed for needs in links.values() for needed in needs} - set(tasks)
+    for pk, status in Task.objects.filter(pk__in=outside).values_list("pk", "status"):
+        nodes[pk] = graph.Node(Status(status))
+    ended = []
+    while moved := _apply(graph.moves(links, nodes), tasks):
+        # A task without a way to its format fails only here, and dooms others in turn.
+        for pk, status in moved.items():
+            nodes[pk] = graph.Node(status, tasks[pk].ignore_error)
+        ended += [pk for pk, status in moved.items() if status == Status.ERROR]
+    _conclude(job)
+    if ended:
+        _advance_outside(ended, job.pk)
+
+
+def _apply(moves: Mapping[uuid.UUID, Status], tasks: Mapping[uuid.UUID, Task]) -> dict[uuid.UUID, Status]:
+    """Make the moves and return them as they came out: what cannot be queued fails."""
+    made = {}
+    for pk, target in moves.items():
+        error: errors.TaskError | None = None if target == Status.QUEUED else errors.InputTaskFailed()
+        if not error:
+            try:
+                _queue(tasks[pk])
+            except errors.TaskError as refusal:
+                error = refusal
+        if error and end(pk, error):
+            queues.tell_ended(pk)
+        made[pk] = Status.ERROR if error else Status.QUEUED
+    return made
+
+
+def _queue(task: Task) -> None:
+    plan = routing.plan(task)
+    step = plan[0]
+    rows = Task.objects.filter(pk=task.pk, status=Status.WAITING)
+    changes = {"plan": [hop.key for hop in plan], "rung_at": Now(), **routing.columns(step)}
+    if rows.update(status=Status.QUEUED, **changes):
+        queues.ring(step.operation.queue)
+
+
+def _conclude(job: Job) -> None:
+    rows = Task.objects.filter(job=job).values_list("status", "ignore_error")
+    result = graph.outcome(graph.Node(Status(status), ignored) for status, ignored in rows)
+    if result is None:
+        return
+    open_job = Job.objects.filter(pk=job.pk, status__in=sources(result, JOB_MOVES))
+    if open_job.update(status=result, ended_at=Now()):
+        queues.tell_ended(job.pk)

@@ -1,0 +1,99 @@
+"""What the reconciler does: put right what crashes and lost messages leave behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs import queues
+from jobs.contract import errors
+from jobs.models import Job, Task
+from jobs.states import ACTIVE, Status
+
+from .moving import (
+from .accepting import delete_job, delete_task
+from .running import attempt_failed, claimable
+    UPLOAD,
+    advance,
+    advance_alone,
+    after_end,
+    end,
+    lock,
+    seconds,
+)
+
+
+def take_from_dead() -> int:
+    """Take tasks from workers whose lease has run out; return how many."""
+    rows = Task.objects.filter(status=Status.PROCESSING, lease_until__lt=Now())
+    taken = 0
+    for pk, job_id, attempt, tries in rows.values_list("pk", "job_id", "attempt", "tries"):
+        with transaction.atomic():
+            lock(job_id)
+            still = Task.objects.filter(pk=pk, attempt=attempt, lease_until__lt=Now()).exists()
+            taken += still and attempt_failed(pk, job_id, attempt, tries, errors.LeaseLost(), {})
+    return taken
+
+
+def end_overdue() -> int:
+    """End tasks past their timeout, counted from their start, and uploads that never came."""
+    late = Task.objects.filter(status__in=ACTIVE, overdue_at__lt=Now())
+    ended = 0
+    for pk, job_id, operation in late.values_list("pk", "job_id", "operation"):
+        never_came = errors.UploadFailed("The file was not uploaded in time.")
+        with transaction.atomic():
+            lock(job_id)
+            if end(pk, never_came if operation == UPLOAD else errors.Timeout()):
+                after_end(pk, job_id)
+                ended += 1
+    return ended
+
+
+def ring_again(*, after: timedelta) -> int:
+    """Ring for tasks that have been ready for a while and were not taken; return for how many queues."""
+    unheard = claimable().filter(Q(rung_at=None) | Q(rung_at__lt=Now() - after))
+    names = set(unheard.values_list("queue", flat=True))
+    unheard.update(rung_at=Now())
+    for name in names:
+        queues.ring(name)
+    return len(names)
+
+
+def advance_stuck() -> int:
+    """Move on what should have moved: waiting tasks whose inputs have ended, jobs whose tasks have."""
+    waiting = Task.objects.filter(status=Status.WAITING).exclude(operation=UPLOAD)
+    undecided = Q(needs__needed__status__in=ACTIVE)
+    ready = waiting.exclude(pk__in=waiting.filter(undecided).values("pk"))
+    jobs = set(ready.filter(job__isnull=False).values_list("job_id", flat=True))
+    open_jobs = Job.objects.filter(status__in=ACTIVE).exclude(tasks__status__in=ACTIVE)
+    jobs |= set(open_jobs.values_list("pk", flat=True))
+    for job_id in jobs:
+        with transaction.atomic():
+            if job := lock(job_id):
+                advance(job)
+    alone = list(ready.filter(job=None).values_list("pk", flat=True))
+    for pk in alone:
+        with transaction.atomic():
+            advance_alone(pk)
+    return len(jobs) + len(alone)
+
+
+def forget_old(*, limit: int = 100) -> int:
+    """Delete what ended longer ago than the retention time, files included; return how much.
+
+    What a task still at work needs is kept until that has ended too.
+    """
+    old = {"ended_at__lt": Now() - seconds(3600 * settings.ATHANOR_RETENTION_HOURS)}
+    needed = Q(needed_by__task__status__in=ACTIVE)
+    busy = Task.objects.filter(needed, job__isnull=False, **old).values("job_id")
+    jobs = list(Job.objects.filter(**old).exclude(pk__in=busy)[:limit])
+    for job in jobs:
+        delete_job(job)
+    tasks = list(Task.objects.filter(job=None, **old).exclude(needed)[:limit])
+    for task in tasks:
+        delete_task(task)
+    return len(jobs) + len(tasks)
