@@ -14,9 +14,8 @@ from jobs.contract import errors
 from jobs.models import Job, Task
 from jobs.states import ACTIVE, Status
 
-from .moving import (
 from .accepting import delete_job, delete_task
-from .running import attempt_failed, claimable
+from .moving import (
     UPLOAD,
     advance,
     advance_alone,
@@ -25,6 +24,7 @@ from .running import attempt_failed, claimable
     lock,
     seconds,
 )
+from .running import attempt_failed, claimable
 
 
 def take_from_dead() -> int:
