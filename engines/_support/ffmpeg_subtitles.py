@@ -80,7 +80,10 @@ def _mode(work: Work) -> str:
 
 
 def _given(work: Work) -> tuple[Path, ...]:
-    return tuple(work.related.get(OPTION, ()))
+    files = tuple(work.related.get(OPTION, ()))
+    if work.options.get(OPTION) and not files:
+        raise ConversionFailed("The tasks named in subtitles have no file.")
+    return files
 
 
 def _language(work: Work) -> str:

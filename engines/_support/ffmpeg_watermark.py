@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.contract import Option, Work
+from jobs.contract.errors import ConversionFailed
 
 from .ffmpeg_media import IMAGE_DEMUXERS, hardened
 
@@ -146,8 +147,13 @@ def font_pattern(name: str) -> str:
 
 
 def watermark(pictures: Any, work: Work, *, size: tuple[int, int]) -> Any:
-    """Lay image and text, where the work has them, over pictures of a size."""
-    if work.related.get(IMAGE):
+    """Lay image and text, where the work has them, over pictures of a size.
+
+    :raises ConversionFailed: when the task named for the image made no file.
+    """
+    if work.options.get(IMAGE):
+        if not work.related.get(IMAGE):
+            raise ConversionFailed("The task named in watermark_image has no file.")
         pictures = _image(pictures, work, width=size[0])
     if not work.options.get("watermark_text"):
         return pictures

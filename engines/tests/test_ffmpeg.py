@@ -148,6 +148,8 @@ def test_an_mp3_has_a_variable_bitrate_unless_told_otherwise(given, wanted):
         ("mp4", {"trim_start": "5"}, "at 4.00 seconds"),
         ("mp4", {"trim_start": "2", "trim_end": "1"}, "The trim_end must be later than the trim_start."),
         ("mp4", {"subtitles_mode": "hard"}, "There are no subtitles to draw"),
+        ("mp4", {"subtitles_mode": "soft", "subtitles": "sub"}, "tasks named in subtitles have no file"),
+        ("mp4", {"watermark_image": "logo"}, "named in watermark_image has no file"),
         ("mp4", {"subtitles_mode": "copy", "subtitles_language": "fra"}, "no subtitles in the language fra"),
     ],
 )
