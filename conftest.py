@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import django
 import pytest
 
 if TYPE_CHECKING:
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
     from jobs.models import Account
 
-# Before Django reads its settings: tests own their data folder.
+# Before Django reads its settings: tests own their data folder. Were the settings named in pyproject.toml,
+# they would be read before this.
 os.environ["ATHANOR_DATA_DIR"] = tempfile.mkdtemp(prefix="athanor-tests-")
+os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings"
+django.setup()
 
 
 def pytest_unconfigure() -> None:
