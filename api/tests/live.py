@@ -27,6 +27,7 @@ def running(server: uvicorn.Server, ports: int = 1) -> Iterator[list[int]]:
         yield [each.getsockname()[1] for each in sockets]
     finally:
         server.should_exit = True
+        thread.join(1)
         server.force_exit = True
         thread.join()
 

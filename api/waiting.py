@@ -1,0 +1,202 @@
+"""Stands in front of Django: reads bodies, marks requests for the synchronous API, and waits for Django.
+
+Django holds a thread for as long as it has a request. So it is asked only when the body is there, and
+instead of waiting it answers at once with what to wait for (``Athanor-Wait: job|task <id>``) and what to
+ask for then (``Athanor-Then: <path>``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jobs.contract.errors import ApiError, TooLarge
+
+from . import bodies, threads
+from .answers import refusal
+from .endings import Endings
+
+log = logging.getLogger(__name__)
+
+SYNC = b"athanor-sync"
+_OURS = b"athanor-"
+_OF_THE_BODY = {b"content-length", b"content-type", b"content-encoding", b"transfer-encoding", b"expect"}
+_MEMORY_BYTES = 1024 * 1024
+"""Longer bodies lie in a temporary file until Django has time for them."""
+_CHUNK = 256 * 1024
+_DJANGO_REQUESTS = 16
+"""How many requests Django has at once: a thread and a connection each, for milliseconds."""
+
+
+@dataclass
+class _Answer:
+    status: int = 500
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+
+    def header(self, name: bytes) -> str:
+        return next((value.decode() for key, value in self.headers if key.lower() == name), "")
+
+
+class Waiting:
+    """The ASGI layer around Django."""
+
+    def __init__(self, app: ASGIApp, *, sync_ports: Collection[int] = ()) -> None:
+        """Stand in front of an application.
+
+        :param sync_ports: ports of our own on which every request is for the synchronous API.
+        """
+        self.endings = Endings()
+        self._app = app
+        self._sync_ports = frozenset(sync_ports)
+        self._free = asyncio.Semaphore(_DJANGO_REQUESTS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, however long that takes."""
+        try:
+            answer = await self._answer(scope, receive)
+        except bodies.ClientGone:
+            return
+        except ApiError as error:
+            await refusal(error)(scope, receive, send)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await refusal(ApiError())(scope, receive, send)
+        else:
+            await _send(answer, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+        _inspect(scope)
+        inner = _marked(scope, is_sync=is_sync(scope, self._sync_ports))
+        with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as body:
+            await _read(receive, body)
+            answer = await self._ask(inner, body)
+        awaited = answer.header(b"athanor-wait")
+        if not awaited:
+            return answer
+        kind, _, thing = awaited.partition(" ")
+        await self._ended(kind, UUID(thing), receive)
+        with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as nothing:
+            return await self._ask(_following(scope, answer.header(b"athanor-then")), nothing)
+
+    async def _ask(self, scope: Scope, body: IO[bytes]) -> _Answer:
+        """Return Django's answer. It is never told that a client is gone: it is done in a moment."""
+        answer = _Answer()
+        messages = _messages(body)
+
+        async def receive() -> Message:
+            for message in messages:
+                return message
+            await asyncio.Future()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            # Kept until it is whole, so that a client that reads slowly holds no thread of Django's.
+            if message["type"] == "http.response.start":
+                answer.status, answer.headers = message["status"], list(message["headers"])
+            else:
+                answer.parts.append(message.get("body", b""))
+
+        async with self._free:
+            await self._app(scope, receive, send)
+        return answer
+
+    async def _ended(self, kind: str, thing: UUID, receive: Receive) -> None:
+        gone = asyncio.ensure_future(_gone(receive))
+        ended = asyncio.ensure_future(self.endings.wait(kind, thing))
+        try:
+            await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                raise bodies.ClientGone
+            ended.result()
+        finally:
+            gone.cancel()
+            ended.cancel()
+
+
+def is_sync(scope: Scope, sync_ports: Collection[int] = ()) -> bool:
+    """Tell whether a request is for the synchronous API: by our own port, or by the host name used."""
+    server = scope.get("server")
+    if server and server[1] in sync_ports:
+        return True
+    host = next((value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"), "")
+    host = _with_port(host, scope.get("scheme", "http"))
+    if host == _place(settings.ATHANOR_PUBLIC_URL):
+        return False
+    return host == _place(settings.ATHANOR_SYNC_URL) or "sync" in host.partition(":")[0].split(".")[:-1]
+
+
+def _place(url: str) -> str:
+    parts = urlsplit(url)
+    return _with_port(parts.netloc.lower(), parts.scheme)
+
+
+def _with_port(host: str, scheme: str) -> str:
+    return host.removesuffix(":443" if scheme == "https" else ":80")
+
+
+def _inspect(scope: Scope) -> None:
+    """Refuse what neither Django nor we need to read."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if int(length) > settings.ATHANOR_MAX_BODY_BYTES:
+        expects = any(name == b"expect" for name, _ in scope["headers"])
+        raise TooLarge(headers={"Connection": "close"} if expects else None)
+
+
+def _marked(scope: Scope, *, is_sync: bool) -> Scope:
+    headers = [pair for pair in scope["headers"] if not pair[0].lower().startswith(_OURS)]
+    return {**scope, "headers": [*headers, *([(SYNC, b"1")] if is_sync else [])]}
+
+
+def _following(scope: Scope, then: str) -> Scope:
+    """Return the scope of the question to ask after the wait: a GET with the client's own headers."""
+    path, _, query = then.partition("?")
+    headers = [pair for pair in scope["headers"] if pair[0].lower() not in _OF_THE_BODY]
+    return {
+        **_marked({**scope, "headers": headers}, is_sync=False),
+        "method": "GET",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+    }
+
+
+async def _read(receive: Receive, into: Any) -> None:
+    size = 0
+    async for chunk in bodies.chunks(receive):
+        size += len(chunk)
+        if size > settings.ATHANOR_MAX_BODY_BYTES:
+            raise TooLarge
+        if size > _MEMORY_BYTES:
+            await threads.disk(into.write, chunk)
+        else:
+            into.write(chunk)
+    into.seek(0)
+
+
+def _messages(body: IO[bytes]) -> Iterator[Message]:
+    chunk = body.read(_CHUNK)
+    while following := body.read(_CHUNK):
+        yield {"type": "http.request", "body": chunk, "more_body": True}
+        chunk = following
+    yield {"type": "http.request", "body": chunk, "more_body": False}
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(answer: _Answer, send: Send) -> None:
+    headers = [pair for pair in answer.headers if not pair[0].lower().startswith(_OURS)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"".join(answer.parts)})

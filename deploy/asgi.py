@@ -1,0 +1,48 @@
+"""The ASGI application: storage paths and waiting are async code of ours, the rest is Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import cast
+
+from django.core.asgi import get_asgi_application
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
+django = cast(ASGIApp, get_asgi_application())
+
+from api.bytes import application as storage  # noqa: E402 - Django must be set up first
+from api.waiting import Waiting  # noqa: E402
+
+
+class Application:
+    """Sends each request to the part that answers it."""
+
+    def __init__(self, app: ASGIApp = django, *, sync_ports: Collection[int] = ()) -> None:
+        """Compose the parts; ``sync_ports`` are listened on for the synchronous API alone."""
+        self._waiting = Waiting(app, sync_ports=sync_ports)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or start and stop with the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif storage.takes(scope):
+            await storage.application(scope, receive, send)
+        else:
+            await self._waiting(scope, receive, send)
+
+    def release(self) -> None:
+        """Send away who waits, for the server is about to stop."""
+        self._waiting.endings.release()
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._waiting.endings.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._waiting.endings.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = Application()
