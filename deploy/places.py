@@ -55,6 +55,8 @@ def environment(
         "ATHANOR_DATA_DIR": f"{data_dir}",
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "PYTHONUNBUFFERED": "1",
+        # Compiled once, whatever this shell prefers: each process would compile everything again.
+        "PYTHONDONTWRITEBYTECODE": "",
         "TMPDIR": f"{data_dir / 'work'}",
     }
     return {**usual, **{name: text for name, text in inherited.items() if text}, **ours}
