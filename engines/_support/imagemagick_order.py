@@ -1,0 +1,104 @@
+"""What the imagemagick child is asked for, and what is known of the formats it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Size = tuple[int, int]
+
+DRAWINGS = {"svg", "svgz"}
+ANIMATED = {"gif", "webp"}
+"""Frames one after the other in one file."""
+PAGED = {"tiff", "pdf"}
+"""Pages in one file."""
+WITHOUT_ALPHA = {"bmp", "jpg", "ppm"}
+WITHOUT_ICC = {"bmp", "gif", "ico", "jp2", "ppm", "tga"}
+"""Formats that hold no colour profile, or one that no reader looks at."""
+WITHOUT_GRAY = {"avif", "heic", "webp"}
+"""Formats where a profile for shades of gray would not fit what is written."""
+WITH_CMYK = {"jpg", "pdf", "psd", "tiff"}
+LOSSY = {"avif", "heic", "jpg", "webp"}
+HEIF = {"avif", "heic"}
+CODERS = {
+    **{name: name for name in ("bmp", "gif", "ico", "jp2", "pcx", "pgm", "png", "pnm", "ppm", "psb", "psd")},
+    **{name: name for name in ("tga", "tiff", "webp", "xbm", "xpm")},
+    "jpg": "jpeg",
+}
+"""ImageMagick's names for what it reads: always given, so that no content chooses its own reader."""
+
+PIXELS = 200_000_000
+"""How many a picture may have."""
+COPIED = 100_000_000
+"""The same, where another library has them too, for a while."""
+TOGETHER = 400_000_000
+"""The same, for all pictures that are held at once."""
+SIDE = 32_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One conversion."""
+
+    source: Path
+    source_format: str
+    target: Path
+    """Where a single file belongs; of several, each has its number after the stem."""
+    target_format: str
+    watermark_image: Path | None
+    options: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, request: Mapping[str, Any]) -> Order:
+        """Return the order a request holds."""
+        image = request["watermark_image"]
+        return cls(
+            source=Path(request["source"]),
+            source_format=request["source_format"],
+            target=Path(request["target"]),
+            target_format=request["target_format"],
+            watermark_image=Path(image) if image else None,
+            options=request["options"],
+        )
+
+    @property
+    def animated(self) -> bool:
+        """Whether frames stay one animation; those that are counted are pictures of their own."""
+        both = self.source_format in ANIMATED and self.target_format in ANIMATED
+        return both and "count" not in self.options
+
+    @property
+    def together(self) -> bool:
+        """Whether all pictures go into one file."""
+        return self.animated or self.target_format in PAGED
+
+    @property
+    def resizes(self) -> bool:
+        """Whether a size is asked for."""
+        return bool(self.options["width"] or self.options["height"])
+
+    def numbered(self, number: int) -> Path:
+        """Return where the picture of a number belongs when there are several, counted from 1."""
+        return self.target.with_stem(f"{self.target.stem}-{number}")
+
+    def box(self, size: Size, *, grows: bool = False) -> tuple[Size, Size]:
+        """Return the size to scale a picture to, and the size to cut out of that.
+
+        :param grows: a drawing, which has no pixels yet, fills its box also where a photograph would not.
+        """
+        wanted = (self.options["width"], self.options["height"])
+        fit = self.options["fit"]
+        if not any(wanted):
+            return size, size
+        factors = [want / have for want, have in zip(wanted, size, strict=True) if want]
+        if fit == "scale" and all(wanted):
+            return wanted, wanted
+        factor = max(factors) if fit == "crop" else min(factors)
+        if fit == "max" and not grows:
+            factor = min(factor, 1.0)
+        scaled = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+        if fit == "crop" and all(wanted):
+            return (max(scaled[0], wanted[0]), max(scaled[1], wanted[1])), wanted
+        return scaled, scaled
