@@ -9,6 +9,7 @@ from django.db import OperationalError
 
 from api import lookups
 from api.tests.conftest import work
+from jobs import intake
 from jobs.models import Job, Task
 
 IMPORT = {"operation": "import/url", "url": "https://a.example/report.docx"}
@@ -127,6 +128,20 @@ def test_an_earlier_task_of_ones_own_is_an_input(me):
     job = me.job({"a": {**CONVERT, "input": mine}})
 
     assert job["tasks"][0]["depends_on_task_ids"] == [mine]
+
+
+def test_an_input_deleted_at_this_moment(me, monkeypatch):
+    mine = me.post("/v2/import/url", IMPORT).json()["data"]["id"]
+    parse = intake.parse_job
+
+    def parse_and_lose(*arguments, **named):
+        draft = parse(*arguments, **named)
+        assert me.delete(f"/v2/tasks/{mine}").status_code == 204
+        return draft
+
+    monkeypatch.setattr(intake, "parse_job", parse_and_lose)
+
+    assert list(problems(me, {"a": {**CONVERT, "input": mine}})) == ["input"]
 
 
 @pytest.mark.parametrize("name", ["../../x", "pdf;id", "exe", "p" * 1000])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.tests.conftest import work
+from api.tests.conftest import Caller, caller, work
 
 IMPORT = {"operation": "import/url", "url": "https://a.example/report.docx"}
 PAIR = {"in": IMPORT, "out": {"operation": "export/url", "input": "in"}}
@@ -42,6 +42,14 @@ def test_what_still_needs_an_upload_is_answered_at_once(sync):
 
     assert [held(job), held(task)] == [(None, None)] * 2
     assert held(sync.get(f"/v2/jobs/{job.json()['data']['id']}"))[0]
+
+
+def test_a_key_that_may_not_read_is_answered_at_once(sync):
+    writer = Caller(sync.account, caller("me", "task.write").key, sync=True)
+
+    answer = writer.post("/v2/jobs", {"tasks": PAIR})
+
+    assert (answer.status_code, held(answer)) == (201, (None, None))
 
 
 def test_a_job_shown_waits_with_its_query(sync):

@@ -69,8 +69,8 @@ class Endpoint(APIView):
 
     @property
     def is_sync(self) -> bool:
-        """Whether the answer is to wait for the end of what it shows."""
-        return sync.asked(self.request)
+        """Whether the answer is to wait for the end of what it shows; only for who may read that."""
+        return sync.asked(self.request) and "task.read" in self.api_key.scopes
 
     def flag(self, name: str) -> bool:
         """Tell whether the query says yes to this."""

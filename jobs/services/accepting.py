@@ -93,7 +93,9 @@ def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> 
     ]
     foreign = {link.needed_id for link in links if link.needed_id not in {link.task_id for link in links}}
     # A needed task that ends at this moment must either see our link or be seen as ended.
-    list(Task.objects.select_for_update().filter(pk__in=foreign).order_by("pk").values_list("pk"))
+    there = Task.objects.select_for_update().filter(pk__in=foreign).order_by("pk").values_list("pk")
+    if len(list(there)) < len(foreign):
+        raise errors.InvalidData({"input": ["A task named as input has just been deleted."]})
     Link.objects.bulk_create(links)
 
 
