@@ -30,7 +30,7 @@ def chosen(text: str | None, count: int) -> list[tuple[int, int]]:
     if text is None:
         return [(1, count)]
     ranges: list[tuple[int, int]] = []
-    for first, asked in sorted(_bounds(text)):
+    for first, asked in sorted(bounds(text)):
         if first > count:
             raise beyond(first, count)
         last = min(asked or count, count)
@@ -47,8 +47,8 @@ def beyond(page: int, count: int) -> ConversionFailed:
     return ConversionFailed(f"The pages option asks for page {page}, but the document has only {has}.")
 
 
-def _bounds(text: str) -> list[tuple[int, int]]:
-    # An open end is 0.
+def bounds(text: str) -> list[tuple[int, int]]:
+    """Return the first and last page of each range as written; an open end is 0."""
     found = []
     for part in text.split(","):
         first, dash, last = re.sub(r"\s", "", part).partition("-")
@@ -57,7 +57,7 @@ def _bounds(text: str) -> list[tuple[int, int]]:
 
 
 def _tidy(text: str) -> str:
-    for first, last in _bounds(text):
+    for first, last in bounds(text):
         if first == 0:
             raise OptionProblem("The pages are counted from 1.")
         if last and last < first:

@@ -1,0 +1,111 @@
+"""Looks at a file before LibreOffice does: its filters take more for theirs than they can read."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from engines._support.child import Refused
+
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+LOOKED_AT = 64 * 1024
+PARTS = ("word", "xl", "ppt", "text", "spreadsheet", "presentation", "graphics")
+"""The folders of Office Open XML, and the last words of OpenDocument's types."""
+SEPARATORS = ",;\t|"
+
+
+def check(path: Path, *, signature: str | None, part: str | None) -> None:
+    """Look whether a file is what it is said to be, where the filter does not care.
+
+    :param signature: what it must begin with.
+    :param part: what makes a package this kind of document and not its cousin: see ``PARTS``.
+    :raises Refused: when it is not.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if signature and not head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(signature.encode()):
+        raise Refused("OpenFailed")
+    if part and zipfile.is_zipfile(path):
+        try:
+            found = _parts(path)
+        except (zipfile.BadZipFile, RuntimeError, OSError, ValueError):
+            raise Refused("OpenFailed") from None
+        if part not in found and found.intersection(PARTS):
+            raise Refused("OpenFailed")
+
+
+def as_utf8(path: Path) -> Path:
+    """Return the text in UTF-8 with a mark that says so: the file itself, or a copy beside the profile.
+
+    :raises Refused: when it is no text.
+    """
+    encoding = _encoding(path)
+    if encoding == "utf-8-sig":
+        return path
+    copy = Path("text").with_suffix(path.suffix)
+    with (
+        path.open(encoding=encoding, errors="replace", newline="") as source,
+        copy.open("w", encoding="utf-8-sig", newline="") as target,
+    ):
+        shutil.copyfileobj(source, target, LOOKED_AT)
+    return copy.absolute()
+
+
+def separator(path: Path) -> str:
+    """Return what separates the fields of a table in UTF-8: the one that makes most alike columns."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        lines = file.read(LOOKED_AT).splitlines()[:50]
+
+    def likely(mark: str) -> tuple[int, int]:
+        widths = [len(row) for row in csv.reader(lines, delimiter=mark) if row]
+        usual = max(set(widths), key=widths.count, default=1)
+        return (widths.count(usual) if usual > 1 else 0, usual)
+
+    return max(SEPARATORS, key=likely)
+
+
+def _parts(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as package:
+        found = {name.partition("/")[0] for name in package.namelist()}
+        if "mimetype" in found:
+            with package.open("mimetype") as file:
+                kind = file.read(200).decode(errors="replace")
+            found.add(kind.rpartition(".")[2].partition("-")[0].strip())
+    return found
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(LOOKED_AT)
+    for mark, name in MARKS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head:
+        raise Refused("OpenFailed")
+    declared = re.search(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", head[:4096], re.IGNORECASE)
+    if path.suffix == ".html" and declared and _known(declared[1].decode()):
+        return declared[1].decode()
+    return "utf-8" if _is_utf8(path) else "cp1252"
+
+
+def _known(name: str) -> bool:
+    try:
+        return bool(codecs.lookup(name))
+    except LookupError:
+        return False
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while data := file.read(LOOKED_AT):
+                decoder.decode(data)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
