@@ -50,7 +50,7 @@ class Warm:
     """Keys of the request that operators must not see."""
     _idle: list[Child] = field(default_factory=list, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _starting: bool = field(default=False, init=False, repr=False)
+    _starter: threading.Thread | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
 
     def __call__(self, work: Work, context: Context) -> Result:
@@ -86,6 +86,8 @@ class Warm:
             idle, self._idle = self._idle, []
         for child in idle:
             child.end()
+        if self._starter:
+            self._starter.join(timeout=START_SECONDS)
 
     def _shown(self, request: Mapping[str, Any]) -> str:
         return json.dumps({k: "***" if v and k in self.secret else v for k, v in request.items()})
@@ -146,10 +148,11 @@ class Warm:
 
     def _start_spare(self) -> None:
         with self._lock:
-            if self._closed or self._starting or any(child.owner is None for child in self._idle):
+            starting = self._starter and self._starter.is_alive()
+            if self._closed or starting or any(child.owner is None for child in self._idle):
                 return
-            self._starting = True
-        threading.Thread(target=self._add_spare, name=f"spare-{self.name}", daemon=True).start()
+            self._starter = threading.Thread(target=self._add_spare, name=f"spare-{self.name}", daemon=True)
+            self._starter.start()
 
     def _add_spare(self) -> None:
         try:
@@ -162,8 +165,6 @@ class Warm:
                 child.end()
         except errors.TaskError:
             log.warning("No spare %s could be started; the next caller waits for a cold start.", self.name)
-        finally:
-            self._starting = False
 
 
 def _refusal(answer: Mapping[str, Any]) -> errors.TaskError:
