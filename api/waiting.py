@@ -1,8 +1,8 @@
 """Stands in front of Django: reads bodies, marks requests for the synchronous API, and waits for Django.
 
-Django holds a thread for as long as it has a request. So it is asked only when the body is there, and
-instead of waiting it answers at once with what to wait for (``Athanor-Wait: job|task <id>``) and what to
-ask for then (``Athanor-Then: <path>``).
+Django holds a thread for as long as it has a request. So it is asked only when the body is there, is not told
+when a client is gone, and instead of waiting it answers at once with what to wait for
+(``Athanor-Wait: job|task <id>``) and what to ask for then (``Athanor-Then: <path>``).
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
-from typing import IO, Any
+from collections.abc import Collection
+from io import BytesIO
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from jobs.contract.errors import ApiError, TooLarge
 
-from . import bodies, threads
+from . import bodies, threads, wsgi
 from .answers import refusal
 from .endings import Endings
 
@@ -30,35 +30,24 @@ log = logging.getLogger(__name__)
 SYNC = b"athanor-sync"
 _OURS = b"athanor-"
 _OF_THE_BODY = {b"content-length", b"content-type", b"content-encoding", b"transfer-encoding", b"expect"}
+_WITHOUT_BODY = {204, 304}
 _MEMORY_BYTES = 1024 * 1024
 """Longer bodies lie in a temporary file until Django has time for them."""
-_CHUNK = 256 * 1024
-_DJANGO_REQUESTS = 16
-"""How many requests Django has at once: a thread and a connection each, for milliseconds."""
-
-
-@dataclass
-class _Answer:
-    status: int = 500
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-
-    def header(self, name: bytes) -> str:
-        return next((value.decode() for key, value in self.headers if key.lower() == name), "")
+_THREADS = 16
+"""How many requests Django has at once, each for milliseconds, each with a connection to the database."""
 
 
 class Waiting:
     """The ASGI layer around Django."""
 
-    def __init__(self, app: ASGIApp, *, sync_ports: Collection[int] = ()) -> None:
-        """Stand in front of an application.
+    def __init__(self, application: wsgi.Application, *, sync_ports: Collection[int] = ()) -> None:
+        """Stand in front of Django.
 
         :param sync_ports: ports of our own on which every request is for the synchronous API.
         """
         self.endings = Endings()
-        self._app = app
+        self._django = wsgi.Threads(application, size=_THREADS)
         self._sync_ports = frozenset(sync_ports)
-        self._free = asyncio.Semaphore(_DJANGO_REQUESTS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, however long that takes."""
@@ -74,41 +63,18 @@ class Waiting:
         else:
             await _send(answer, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+    async def _answer(self, scope: Scope, receive: Receive) -> wsgi.Answer:
         _inspect(scope)
         inner = _marked(scope, is_sync=is_sync(scope, self._sync_ports))
         with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as body:
             await _read(receive, body)
-            answer = await self._ask(inner, body)
-        awaited = answer.header(b"athanor-wait")
+            answer = await self._django.ask(inner, body)
+        awaited = answer.header("athanor-wait")
         if not awaited:
             return answer
         kind, _, thing = awaited.partition(" ")
         await self._ended(kind, UUID(thing), receive)
-        with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as nothing:
-            return await self._ask(_following(scope, answer.header(b"athanor-then")), nothing)
-
-    async def _ask(self, scope: Scope, body: IO[bytes]) -> _Answer:
-        """Return Django's answer. It is never told that a client is gone: it is done in a moment."""
-        answer = _Answer()
-        messages = _messages(body)
-
-        async def receive() -> Message:
-            for message in messages:
-                return message
-            await asyncio.Future()
-            raise AssertionError
-
-        async def send(message: Message) -> None:
-            # Kept until it is whole, so that a client that reads slowly holds no thread of Django's.
-            if message["type"] == "http.response.start":
-                answer.status, answer.headers = message["status"], list(message["headers"])
-            else:
-                answer.parts.append(message.get("body", b""))
-
-        async with self._free:
-            await self._app(scope, receive, send)
-        return answer
+        return await self._django.ask(_following(scope, answer.header("athanor-then")), BytesIO())
 
     async def _ended(self, kind: str, thing: UUID, receive: Receive) -> None:
         gone = asyncio.ensure_future(_gone(receive))
@@ -183,20 +149,15 @@ async def _read(receive: Receive, into: Any) -> None:
     into.seek(0)
 
 
-def _messages(body: IO[bytes]) -> Iterator[Message]:
-    chunk = body.read(_CHUNK)
-    while following := body.read(_CHUNK):
-        yield {"type": "http.request", "body": chunk, "more_body": True}
-        chunk = following
-    yield {"type": "http.request", "body": chunk, "more_body": False}
-
-
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
-async def _send(answer: _Answer, send: Send) -> None:
-    headers = [pair for pair in answer.headers if not pair[0].lower().startswith(_OURS)]
+async def _send(answer: wsgi.Answer, send: Send) -> None:
+    named = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    headers = [pair for pair in named if not pair[0].startswith(_OURS)]
+    if not answer.header("content-length") and answer.status not in _WITHOUT_BODY:
+        headers.append((b"content-length", b"%d" % len(answer.body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"".join(answer.parts)})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import cast
 
-from django.core.asgi import get_asgi_application
-from starlette.types import ASGIApp, Receive, Scope, Send
+from django.core.wsgi import get_wsgi_application
+from starlette.types import Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "deploy.settings")
-django = cast(ASGIApp, get_asgi_application())
+django = get_wsgi_application()
 
-from api.bytes import application as storage  # noqa: E402 - Django must be set up first
+from api import wsgi  # noqa: E402 - Django must be set up first
+from api.bytes import application as storage  # noqa: E402
 from api.waiting import Waiting  # noqa: E402
 
 
 class Application:
     """Sends each request to the part that answers it."""
 
-    def __init__(self, app: ASGIApp = django, *, sync_ports: Collection[int] = ()) -> None:
+    def __init__(self, application: wsgi.Application = django, *, sync_ports: Collection[int] = ()) -> None:
         """Compose the parts; ``sync_ports`` are listened on for the synchronous API alone."""
-        self._waiting = Waiting(app, sync_ports=sync_ports)
+        self._waiting = Waiting(application, sync_ports=sync_ports)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or start and stop with the server."""

@@ -218,9 +218,9 @@ def test_a_refused_body_may_not_drip_for_ever(port, monkeypatch, settings):
 
 
 def test_a_client_that_does_not_read_is_given_up(monkeypatch):
-    async def much(scope, receive, send):
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"x" * 50_000_000})
+    def much(_environ, start_response):
+        start_response("200 OK", [])
+        return [b"x" * 50_000_000]
 
     monkeypatch.setattr(connections, "STUCK_SECONDS", 0.3)
     server = Server(Application(much))
