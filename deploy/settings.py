@@ -123,6 +123,7 @@ def _database() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ATHANOR_DATA_DIR / "athanor.sqlite3",
+            "CONN_MAX_AGE": 600,
             # On disk, so that threads meet in tests as they do in life.
             "TEST": {"NAME": ATHANOR_DATA_DIR / "test.sqlite3"},
             "OPTIONS": {
@@ -142,6 +143,7 @@ def _database() -> dict[str, Any]:
         "PASSWORD": url.password or "",
         "HOST": url.hostname or "",
         "PORT": f"{url.port or ''}",
+        "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
     }
 
@@ -160,7 +162,6 @@ LANGUAGE_CODE = "en"
 # Clients treat any redirect of an API call as an error.
 APPEND_SLASH = False
 STATIC_URL = "static/"
-STATIC_ROOT = ATHANOR_DATA_DIR / "static"
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = ATHANOR_MAX_BODY_BYTES
 SECURE_CONTENT_TYPE_NOSNIFF = True

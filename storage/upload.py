@@ -27,7 +27,7 @@ def receive(_work: Work, _context: Context) -> Result:
 OPERATIONS = (
     Operation(
         name="import/upload",
-        queue="upload",
+        queue="",
         help="Wait for a file that is uploaded to the task's form.",
         run=receive,
         inputs=Inputs.NONE,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import selectors
@@ -21,8 +23,21 @@ from . import launcher
 
 ANSWER_BYTES = 8 * 1024 * 1024
 """The longest line a child may send; none of ours comes near it."""
+LONGEST_FOLDER = 24
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": f"{Path(__file__).parents[2]}"}
 """What every child gets: its script may import ``engines._support``."""
+
+
+@functools.cache
+def _short(folder: Path) -> Path:
+    """Return a short path to a folder: tools make sockets below it, whose paths hold 107 bytes at most."""
+    if len(f"{folder}") <= LONGEST_FOLDER:
+        return folder
+    aside = tempfile.mkdtemp(prefix="athanor-", dir="/tmp")  # noqa: S108 - the shortest there is, ours alone
+    atexit.register(shutil.rmtree, aside, ignore_errors=True)
+    link = Path(aside, "w")
+    link.symlink_to(folder)
+    return link
 
 
 class Died(Exception):
@@ -37,8 +52,9 @@ class Child:
         self.uses = 0
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
         try:
+            short = {"TMPDIR": f"{_short(self.slot.parent) / self.slot.name}"}
             self._process = launcher.start(
-                argv, cwd=self.slot, environment={**ENVIRONMENT, **environment}, stdin=subprocess.PIPE
+                argv, cwd=self.slot, environment={**ENVIRONMENT, **short, **environment}, stdin=subprocess.PIPE
             )
         except BaseException:
             shutil.rmtree(self.slot, ignore_errors=True)

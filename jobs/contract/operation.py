@@ -156,6 +156,7 @@ class Operation:
     name: str
     help: str
     queue: str
+    """The queue its tasks wait in; empty for what no worker runs."""
     run: Runner
     engine: str | None = None
     conversions: frozenset[Pair] = frozenset()

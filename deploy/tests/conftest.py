@@ -1,0 +1,107 @@
+"""The whole embedded stack, started once for the tests that drive it from outside."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.stack import Stack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Running:
+    """A running stack, and the means to talk to it."""
+
+    data_dir: Path
+    about: dict[str, Any]
+    api: httpx.Client
+    sync: httpx.Client
+    other: httpx.Client
+    """The asynchronous API with the key of somebody else."""
+
+    @property
+    def file(self) -> Path:
+        """Where the stack wrote down how to reach it."""
+        return self.data_dir / "athanor.json"
+
+    def job(self, **tasks: Any) -> dict[str, Any]:
+        """Run a job to its end and return it."""
+        answer = self.sync.post("/v2/jobs", json={"tasks": tasks})
+        assert answer.status_code in {200, 201}, answer.text
+        job: dict[str, Any] = answer.json()["data"]
+        return job
+
+    def upload(self, path: Path, name: str | None = None) -> str:
+        """Upload a file and return the id of its task."""
+        task = self.api.post("/v2/import/upload").json()["data"]
+        form = task["result"]["form"]
+        with path.open("rb") as file:
+            sent = httpx.post(form["url"], data=form["parameters"], files={"file": (name or path.name, file)})
+        assert sent.status_code == 201, sent.text
+        return str(task["id"])
+
+    def results(self, job: dict[str, Any], name: str = "out") -> dict[str, bytes]:
+        """Return the exported files of a job, by name."""
+        task = self.task(job, name)
+        assert task["status"] == "finished", task
+        return {file["filename"]: httpx.get(file["url"]).content for file in task["result"]["files"]}
+
+    @staticmethod
+    def task(job: dict[str, Any], name: str) -> dict[str, Any]:
+        """Return a job's task by its name."""
+        found: dict[str, Any] = next(task for task in job["tasks"] if task["name"] == name)
+        return found
+
+    def pids(self, *words: str) -> list[int]:
+        """Return the processes below us whose command line has all these words."""
+        numbers = [int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdigit()]
+        return [
+            pid for pid in numbers if pid != os.getpid() and _said(pid, words) and _is_below(pid, os.getpid())
+        ]
+
+
+def _said(pid: int, words: tuple[str, ...]) -> bool:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return False
+    return all(word in line for word in words)
+
+
+def _is_below(pid: int, ancestor: int) -> bool:
+    while pid not in {0, ancestor}:
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return pid == ancestor
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The embedded stack, with short leases so that a killed worker is missed soon."""
+    data_dir = tmp_path_factory.mktemp("stack with a space")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATHANOR_")}
+    quick = {"ATHANOR_LEASE_SECONDS": "6", "ATHANOR_HEARTBEAT_SECONDS": "2", "ATHANOR_DRAIN_SECONDS": "3"}
+    running = Stack(data_dir, inherited=inherited | quick, say=log.info)
+    with running:
+        about = running.about
+        with (
+            _client(about["url"], about["api_key"]) as api,
+            _client(about["sync_url"], about["api_key"]) as sync,
+            _client(about["url"], about["api_key_other"]) as other,
+        ):
+            yield Running(running.data_dir, about, api, sync, other)
+
+
+def _client(url: str, key: str) -> httpx.Client:
+    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=120)
