@@ -92,7 +92,7 @@ WRITTEN_AS = {
     "csv": "44,34,76,1,,0,false,true,false,false,false,{sheet}",
     "html": "EmbedImages",
     "tsv": "9,34,76,1,,0,false,true,false,false,false,{sheet}",
-    "txt": "UTF8,LF,,,",
+    "txt": "UTF8,LF,,,false",
 }
 SIGNATURES = {"rtf": "{\\rtf"}
 """What a file must begin with, where the filter itself takes anything."""

@@ -6,6 +6,7 @@ TCP and sleeps five seconds, opens documents visible, and turns options that are
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -141,6 +142,7 @@ class Converter(UnoConverter):  # type: ignore[misc]
         if request.get("pages"):
             data["PageRange"] = _range(document, request)
         self._store(document, Path(request["output"]), request, data)
+        _take_pictures_in(Path(request["output"]))
         yield Path(request["output"]).name
 
     def _tables(self, document: Any, request: Request) -> Iterator[str]:
@@ -169,6 +171,18 @@ class Converter(UnoConverter):  # type: ignore[misc]
 
 def _properties(values: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(PropertyValue(Name=name, Value=value) for name, value in values.items())
+
+
+def _take_pictures_in(page: Path) -> None:
+    """Put the pictures that were written beside a web page into it: Calc cannot, and one file is promised."""
+    pictures = [path for path in page.parent.iterdir() if path != page and page.suffix == ".html"]
+    if not pictures:
+        return
+    text = page.read_text(encoding="utf-8")
+    for picture in pictures:
+        data = base64.b64encode(picture.read_bytes()).decode()
+        text = text.replace(f'src="{picture.name}"', f'src="data:image/{picture.suffix[1:]};base64,{data}"')
+    page.write_text(text, encoding="utf-8")
 
 
 def _keep_sheet(sheets: Any, wanted: str) -> None:

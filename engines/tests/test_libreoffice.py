@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -403,7 +404,7 @@ def test_documents_become_packages(made, run, target, member):
 @pytest.mark.needs("soffice")
 @pytest.mark.parametrize(
     ("target", "start"),
-    [("doc", b"\xd0\xcf\x11\xe0"), ("rtf", b"{\\rtf"), ("txt", b""), ("html", b"<!DOCTYPE")],
+    [("doc", b"\xd0\xcf\x11\xe0"), ("rtf", b"{\\rtf"), ("txt", "Grüße".encode()), ("html", b"<!DOCTYPE")],
 )
 def test_documents_become_each_other_and_back(made, run, target, start):
     path = made("odt", "<office:text><text:p>Grüße aus Köln</text:p></office:text>")
@@ -453,6 +454,18 @@ def test_a_web_page_holds_its_pictures(samples, made, run):
     [file] = run(made("odt", picture("inside.png"), **{"inside.png": data}), "html")
 
     assert "data:image/png;base64,i" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.needs("soffice")
+def test_a_web_page_of_a_sheet_holds_its_pictures(samples, made, run):
+    data = (samples / "willow_alpha_icc.png").read_bytes()
+    shown = '<draw:frame svg:width="2cm" svg:height="2cm"><draw:image xlink:href="inside.png"/></draw:frame>'
+    cell = f"<table:table-row><table:table-cell>{shown}</table:table-cell></table:table-row>"
+    body = f'<office:spreadsheet><table:table table:name="a">{cell}</table:table></office:spreadsheet>'
+
+    [file] = run(made("ods", body, **{"inside.png": data}), "html")
+
+    assert re.findall('<img src="(.{25})', file.read_text(encoding="utf-8")) == ["data:image/png;base64,iVB"]
 
 
 @pytest.mark.needs("soffice")
