@@ -167,7 +167,13 @@ WARM = Warm(
     secret=("password",),
 )
 TOOL = Tool(name="libreoffice", argv=("soffice", "--version"))
-PASSWORD = Option(name="password", help="The password that opens the document.", secret=True, max_length=1024)
+PASSWORD = Option(
+    name="password",
+    help="The password that opens the document.",
+    secret=True,
+    selects=True,
+    max_length=1024,
+)
 PRINT = (
     pages.option(),
     Option(
@@ -192,7 +198,10 @@ PRINT = (
     PASSWORD,
 )
 SHEET = Option(
-    name="sheet", help="Convert only this worksheet, by its name or its number from 1.", max_length=256
+    name="sheet",
+    help="Convert only this worksheet, by its name or its number from 1.",
+    selects=True,
+    max_length=256,
 )
 PRINT_AREAS = Option(
     name="use_print_areas",

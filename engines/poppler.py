@@ -149,11 +149,13 @@ def _geometry(work: Work, number: int, density: int) -> list[str]:
         )
     if scaled == natural:
         return ["-r", f"{density}"]
-    flags = ["-scale-to-x", f"{scaled[0]}", "-scale-to-y", f"{scaled[1]}"]
-    if fit == "crop" and width and height and scaled != (width, height):
-        flags += ["-x", f"{(scaled[0] - width) // 2}", "-y", f"{(scaled[1] - height) // 2}"]
-        flags += ["-W", f"{width}", "-H", f"{height}"]
-    return flags
+    shown = (width, height) if fit == "crop" and width and height else scaled
+    offsets = [(whole - part) // 2 for whole, part in zip(scaled, shown, strict=True)]
+    # It rounds up, sometimes by a whole pixel, so the size is cut out even where nothing is cropped.
+    return [
+        *("-scale-to-x", f"{scaled[0]}", "-scale-to-y", f"{scaled[1]}"),
+        *("-x", f"{offsets[0]}", "-y", f"{offsets[1]}", "-W", f"{shown[0]}", "-H", f"{shown[1]}"),
+    ]
 
 
 def _natural(work: Work, number: int, density: int) -> tuple[int, int]:
@@ -202,7 +204,13 @@ def _password(work: Work) -> list[str]:
     return ["-opw", password, "-upw", password] if password else []
 
 
-PASSWORD = Option(name="password", help="The password that opens the document.", secret=True, max_length=1024)
+PASSWORD = Option(
+    name="password",
+    help="The password that opens the document.",
+    secret=True,
+    selects=True,
+    max_length=1024,
+)
 FIT = Option(
     name="fit",
     help="max stays within width and height and never enlarges; crop fills them and cuts what is over;"

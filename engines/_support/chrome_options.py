@@ -112,6 +112,7 @@ PDF = (
         help="Pages to keep, such as 1-3,5,8-.",
         pattern=r"\s*(\d+|\d+\s*-\s*\d*|-\s*\d+)\s*(,\s*(\d+|\d+\s*-\s*\d*|-\s*\d+)\s*)*",
         example="1-3,5,8-",
+        selects=True,
         max_length=1000,
     ),
     Option(

@@ -18,6 +18,7 @@ def option(*, several: bool = True) -> Option:
         f" such as {'1-2,5' if several else '2-5'}, or 7- to the end. All when not given.",
         pattern=rf"{_RANGE}(?:,{_RANGE})*" if several else _RANGE,
         example="1-2,5" if several else "2-5",
+        selects=True,
         check=_tidy,
     )
 

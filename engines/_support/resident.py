@@ -33,7 +33,7 @@ def _short(folder: Path) -> Path:
     """Return a short path to a folder: tools make sockets below it, whose paths hold 107 bytes at most."""
     if len(f"{folder}") <= LONGEST_FOLDER:
         return folder
-    aside = tempfile.mkdtemp(prefix="athanor-", dir="/tmp")  # noqa: S108 - the shortest there is, ours alone
+    aside = tempfile.mkdtemp(prefix="athanor-", dir="/tmp")  # the shortest there is, and ours alone
     atexit.register(shutil.rmtree, aside, ignore_errors=True)
     link = Path(aside, "w")
     link.symlink_to(folder)
@@ -53,8 +53,9 @@ class Child:
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
         try:
             short = {"TMPDIR": f"{_short(self.slot.parent) / self.slot.name}"}
+            environment = {**ENVIRONMENT, **short, **environment}
             self._process = launcher.start(
-                argv, cwd=self.slot, environment={**ENVIRONMENT, **short, **environment}, stdin=subprocess.PIPE
+                argv, cwd=self.slot, environment=environment, stdin=subprocess.PIPE
             )
         except BaseException:
             shutil.rmtree(self.slot, ignore_errors=True)

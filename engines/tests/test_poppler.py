@@ -101,23 +101,26 @@ def test_ranges_become_commands():
     ]
 
 
+def sized(scaled, shown=None, offset=(0, 0)):
+    """Return the flags for a page rendered at one size, of which another is shown."""
+    width, height = shown or scaled
+    return [
+        *("-scale-to-x", f"{scaled[0]}", "-scale-to-y", f"{scaled[1]}"),
+        *("-x", f"{offset[0]}", "-y", f"{offset[1]}", "-W", f"{width}", "-H", f"{height}"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "flags"),
     [
         ({}, ["-r", "72"]),
-        ({"width": 100}, ["-scale-to-x", "100", "-scale-to-y", "200"]),
-        ({"width": 100, "height": 100}, ["-scale-to-x", "50", "-scale-to-y", "100"]),
+        ({"width": 100}, sized((100, 200))),
+        ({"width": 100, "height": 100}, sized((50, 100))),
         ({"width": 900, "height": 900}, ["-r", "72"]),
-        ({"width": 900, "fit": "scale"}, ["-scale-to-x", "900", "-scale-to-y", "1800"]),
-        ({"width": 30, "height": 30, "fit": "scale"}, ["-scale-to-x", "30", "-scale-to-y", "30"]),
-        (
-            {"width": 100, "height": 100, "fit": "crop"},
-            [
-                *("-scale-to-x", "100", "-scale-to-y", "200"),
-                *("-x", "0", "-y", "50", "-W", "100", "-H", "100"),
-            ],
-        ),
-        ({"height": 800, "fit": "crop"}, ["-scale-to-x", "400", "-scale-to-y", "800"]),
+        ({"width": 900, "fit": "scale"}, sized((900, 1800))),
+        ({"width": 30, "height": 30, "fit": "scale"}, sized((30, 30))),
+        ({"width": 100, "height": 100, "fit": "crop"}, sized((100, 200), (100, 100), (0, 50))),
+        ({"height": 800, "fit": "crop"}, sized((400, 800))),
     ],
 )
 def test_the_size_follows_fit(options, flags):
