@@ -48,6 +48,7 @@ class Waiting:
         self.endings = Endings()
         self._django = wsgi.Threads(application, size=_THREADS)
         self._sync_ports = frozenset(sync_ports)
+        self._asked: dict[tuple[Any, ...], asyncio.Future[wsgi.Answer]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, however long that takes."""
@@ -74,7 +75,16 @@ class Waiting:
             return answer
         kind, _, thing = awaited.partition(" ")
         await self._ended(kind, UUID(thing), receive)
-        return await self._django.ask(_following(scope, answer.header("athanor-then")), BytesIO())
+        return await self._follow(_following(scope, answer.header("athanor-then")))
+
+    async def _follow(self, scope: Scope) -> wsgi.Answer:
+        """Ask what is asked after the wait; once for all who ask the same at that moment."""
+        question = (scope["path"], scope["query_string"], *scope["headers"])
+        asked = self._asked.get(question)
+        if asked is None:
+            asked = self._asked[question] = asyncio.ensure_future(self._django.ask(scope, BytesIO()))
+            asked.add_done_callback(lambda _: self._asked.pop(question))
+        return await asyncio.shield(asked)
 
     async def _ended(self, kind: str, thing: UUID, receive: Receive) -> None:
         gone = asyncio.ensure_future(_gone(receive))

@@ -196,6 +196,8 @@ def test_many_waiters_cost_no_threads(task, port, layer, inner):
 
     assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 200 OK"}
     assert layer.endings.count == 0
+    # Those who ask the same at the same moment share an answer.
+    assert 300 < len(inner.requests) < 600
 
 
 def test_waiters_are_sent_away_before_the_end(task, port, layer):
