@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ USES = int(os.environ.get("ATHANOR_WARM_USES", "100"))
 HELD_BYTES = int(os.environ.get("ATHANOR_WARM_MEGABYTES", "1024")) * 1024 * 1024
 """A child that holds more than this after a conversion is replaced."""
 SUPPORT = Path(__file__).parent
+TIDY_SECONDS = 1.0
+_TIDY = ThreadPoolExecutor(max_workers=4, thread_name_prefix="tidy")
 
 
 @dataclass
@@ -49,7 +52,9 @@ class Warm:
     secret: tuple[str, ...] = ()
     """Keys of the request that operators must not see."""
     _idle: list[Child] = field(default_factory=list, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _tidied: list[Child] = field(default_factory=list, init=False, repr=False)
+    """Children on their way back to the idle ones."""
+    _lock: threading.Condition = field(default_factory=threading.Condition, init=False, repr=False)
     _starter: threading.Thread | None = field(default=None, init=False, repr=False)
     _closed: bool = field(default=False, init=False, repr=False)
 
@@ -76,13 +81,20 @@ class Warm:
             keep = not isinstance(error, errors.EngineTimeout | errors.Stopped | errors.EngineCrashed)
             raise
         finally:
-            self._give_back(child, keep=keep)
+            with self._lock:
+                self._tidied.append(child)
+            if keep:
+                _TIDY.submit(self._give_back, child, keep=keep)
+            else:
+                # Whoever was told of a failure may rely on the engine being gone.
+                self._give_back(child, keep=keep)
         return result
 
     def close(self) -> None:
         """End every idle child; those at work end after it."""
         with self._lock:
             self._closed = True
+            self._lock.wait_for(lambda: not self._tidied, timeout=START_SECONDS)
             idle, self._idle = self._idle, []
         for child in idle:
             child.end()
@@ -105,6 +117,10 @@ class Warm:
 
     def _take(self, context: Context) -> Child:
         with self._lock:
+            # Cheaper than another start; it takes some milliseconds.
+            returning = [child for child in self._tidied if child.owner == context.owner]
+            if not any(child.owner == context.owner for child in self._idle):
+                self._lock.wait_for(lambda: not set(returning) & set(self._tidied), timeout=TIDY_SECONDS)
             dead = [child for child in self._idle if not child.alive]
             self._idle = [child for child in self._idle if child not in dead]
             mine = next((child for child in self._idle if child.owner == context.owner), None)
@@ -131,6 +147,7 @@ class Warm:
         return child
 
     def _give_back(self, child: Child, *, keep: bool) -> None:
+        """Make a child ready for its owner's next work, or end it."""
         keep = keep and child.uses < USES and child.memory() < HELD_BYTES
         for folder in ("in", "out"):
             shutil.rmtree(child.slot / folder, ignore_errors=True)
@@ -144,6 +161,9 @@ class Warm:
             self._idle = [other for other in self._idle if other not in ended]
         for other in ended:
             other.end()
+        with self._lock:
+            self._tidied.remove(child)
+            self._lock.notify_all()
         self._start_spare()
 
     def _start_spare(self) -> None:

@@ -6,7 +6,8 @@ import path from 'node:path';
 import { createRequire } from 'node:module';
 
 // The client lies in a folder of its own; resolve it from where we are run.
-const CloudConvert = createRequire(path.join(process.cwd(), 'here.js'))('cloudconvert').default;
+const found = createRequire(path.join(process.cwd(), 'here.js'))('cloudconvert');
+const CloudConvert = found.default ?? found;
 
 const about = JSON.parse(fs.readFileSync(process.argv[2], 'utf8'));
 const [source, output] = process.argv.slice(3);

@@ -80,7 +80,10 @@ def run(warm: Warm, tmp_path: Path):
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
         work = Work(inputs=(tmp_path / "in.txt",), output_dir=out, options={"do": do, **options})
-        return warm(work, context or RunContext())
+        result = warm(work, context or RunContext())
+        with warm._lock:
+            assert warm._lock.wait_for(lambda: not warm._tidied, timeout=10)
+        return result
 
     return run
 
@@ -293,3 +296,12 @@ def test_closing_ends_every_idle_child(run, warm):
     assert gone(number)
     assert waiting
     assert gone(waiting)
+
+
+def test_an_owner_in_a_hurry_gets_the_child_that_is_being_tidied(run, warm, tmp_path):
+    first = run()
+    work = Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path / "out", options={"do": "convert"})
+
+    numbers = {pid(warm(work, RunContext())) for _ in range(5)}
+
+    assert numbers == {pid(first)}
