@@ -46,5 +46,6 @@ def serve(worker: Worker, *, log_level: str) -> None:
     _worker = worker
     app.steps["worker"].add(Station)
     # One thread takes the rings; the slots are the worker's own, so a long task never holds a message.
-    arguments = ["--quiet", "worker", "--pool=solo", f"--loglevel={log_level}", "--without-gossip", "--without-mingle"]
-    app.worker_main([*arguments, "--without-heartbeat", f"--queues={','.join(worker.queues)}"])
+    options = ["--pool=solo", f"--loglevel={log_level}", f"--queues={','.join(worker.queues)}"]
+    unused = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    app.worker_main(["--quiet", "worker", *options, *unused])
