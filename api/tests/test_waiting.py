@@ -64,7 +64,9 @@ def task(owner):
 
 
 @pytest.fixture
-def redis(tmp_path, settings):
+def redis(tmp_path, settings, monkeypatch):
+    # One that has not yet found the broker dead.
+    monkeypatch.setattr(queues, "_BELL", queues._Bell())
     path = tmp_path / "redis.sock"
     settings.ATHANOR_EVENTS_URL = f"unix://{path}"
     queues._events.cache_clear()
