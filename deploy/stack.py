@@ -209,7 +209,10 @@ class Stack:
 def _redis(path: Path, data_dir: Path) -> Program:
     private = ("--port", "0", "--unixsocket", f"{path}", "--unixsocketperm", "700")
     forgetful = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", f"{data_dir}")
-    return Program("redis", ("redis-server", *private, *forgetful), stop_seconds=1.0)
+    # Where the distribution's own is too old, setup put one beside our Python.
+    beside = Path(sys.executable).parent / "redis-server"
+    program = f"{beside}" if beside.exists() else "redis-server"
+    return Program("redis", (program, *private, *forgetful), stop_seconds=1.0)
 
 
 def _asgi(ports: tuple[int, int]) -> Program:

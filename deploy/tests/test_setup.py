@@ -95,6 +95,7 @@ def test_a_desktops_office_is_good_enough_as_it_is():
         ("native=([office]=4:25)", "office (>= 4:24)", "office", ""),
         ("native=([office]=4:7) backport=([office]=4:25)", "office (>= 4:24)", "office=4:25", ""),
         ("native=([office]=4:7)", "office (>= 4:24)", "office", "office (>= 4:24)"),
+        ("native=([office]=4:7 [desk]=4:7)", "office (>= 4:24) | desk", "desk", ""),
         ("native=()", "? plugin", "", "? plugin"),
         ("backport=([plugin]=2)", "? plugin", "", "? plugin"),
         ("desktop_office=yes native=([a-nogui]=1 [a]=1)", "a-nogui | a", "a", ""),
