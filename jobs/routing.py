@@ -30,15 +30,13 @@ def plan(task: Task) -> tuple[Hop, ...]:
         raise errors.InvalidConversionType
     target = task.payload.get("output_format", "")
     engine = task.payload.get("engine")
-    if records[0].inputs is Inputs.NONE:
-        sources = [""]
-    else:
-        found = inputs(task)
-        if not found:
-            raise errors.NoInputFiles
-        sources = [format_of(task, file) for file in found]
     if not any(record.conversions for record in records):
         return (Hop(records[0], "", ""),)
+    sources = [""]
+    if records[0].inputs is not Inputs.NONE:
+        sources = [format_of(task, file) for file in inputs(task)]
+    if not sources:
+        raise errors.NoInputFiles
     hops = registry.plan(task.operation, sources, target, engine=engine)
     if not hops:
         raise errors.InvalidConversionType(_sentence(task.operation, sources, target, engine))

@@ -135,6 +135,8 @@ class _Performance:
         rows = list(self.task.files.all()) if self.task.hop else routing.inputs(self.task)
         if kind is Inputs.NONE:
             return self._run_on([])
+        if not rows:
+            raise errors.NoInputFiles
         if kind is Inputs.ALL:
             return self._run_on(rows)
         result = Result()

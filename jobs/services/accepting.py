@@ -43,7 +43,7 @@ def create_job(draft: JobDraft, *, owner: Account, api_key: ApiKey | None = None
         task.position = position
     Task.objects.bulk_create(tasks.values())
     _link((tasks[each.name], each, {name: task.pk for name, task in tasks.items()}) for each in draft.tasks)
-    advance(job)
+    advance(job.pk)
     return job
 
 
@@ -81,21 +81,18 @@ def _await_upload(task: Task) -> None:
 
 
 def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> None:
-    links = [
-        Link(
-            task=task,
-            needed_id=ref.task or ids[ref.name or ""],
-            option=ref.option,
-            position=position,
-        )
-        for task, draft, ids in drafts
-        for position, ref in enumerate(draft.references)
-    ]
-    foreign = {link.needed_id for link in links if link.needed_id not in {link.task_id for link in links}}
+    links = []
+    earlier = set()
+    for task, draft, ids in drafts:
+        for position, ref in enumerate(draft.references):
+            needed = ref.task or ids[ref.name or ""]
+            links.append(Link(task=task, needed_id=needed, option=ref.option, position=position))
+            earlier |= {ref.task} if ref.task else set()
     # A needed task that ends at this moment must either see our link or be seen as ended.
-    there = Task.objects.select_for_update().filter(pk__in=foreign).order_by("pk").values_list("pk")
-    if len(list(there)) < len(foreign):
-        raise errors.InvalidData({"input": ["A task named as input has just been deleted."]})
+    if earlier:
+        there = Task.objects.select_for_update().filter(pk__in=earlier).order_by("pk").values_list("pk")
+        if len(list(there)) < len(earlier):
+            raise errors.InvalidData({"input": ["A task named as input has just been deleted."]})
     Link.objects.bulk_create(links)
 
 
@@ -176,7 +173,7 @@ def delete_task(task: Task) -> None:
         _abandon([task.pk])
         queues.tell_ended(task.pk)
         if task.job_id:
-            advance(Job.objects.get(pk=task.job_id))
+            advance(task.job_id)
 
 
 def _abandon(ids: list[uuid.UUID]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Value
+from django.db import connection, transaction
+from django.db.models import Q, Value
 from django.db.models.functions import Now
 
 from jobs import files, graph, queues, routing
@@ -36,10 +36,12 @@ def seconds(number: float) -> Value:
     return Value(timedelta(seconds=number))
 
 
-def lock(job_id: uuid.UUID | None) -> Job | None:
-    """Lock a job's row until the transaction ends, and return it."""
-    # Two tasks that end at once must not both look before the other's end is visible.
-    return Job.objects.select_for_update().filter(pk=job_id).first() if job_id else None
+def lock(job_id: uuid.UUID | None) -> None:
+    """Lock a job's row until the transaction ends."""
+    # Two tasks that end at once must not both look before the other's end is visible. Where rows cannot be
+    # locked (SQLite), the transaction is the lock: it is immediate.
+    if job_id and connection.features.has_select_for_update:
+        Job.objects.select_for_update().filter(pk=job_id).values_list("pk").first()
 
 
 def mine(pk: uuid.UUID, attempt: int) -> Any:
@@ -63,9 +65,11 @@ def start_job(job_id: uuid.UUID) -> None:
 
 
 def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
-    """Make the files a task's own, in place of those it had."""
+    """Make the files a task's own, in place of those it had from an earlier hop."""
     old = list(File.objects.filter(task_id=task_id).values_list("key", flat=True))
-    File.objects.filter(task_id=task_id).delete()
+    if old:
+        File.objects.filter(task_id=task_id).delete()
+        transaction.on_commit(lambda: files.remove(*old))
     File.objects.bulk_create(
         File(
             task_id=task_id,
@@ -80,25 +84,25 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
         )
         for position, file in enumerate(staged)
     )
-    transaction.on_commit(lambda: files.remove(*old))
 
 
 def after_end(task_id: uuid.UUID, job_id: uuid.UUID | None) -> None:
-    """Let the task's job, and whatever else waits for it, go on."""
+    """Let the task's job, and whatever else waits for it, go on. The job must be locked."""
     queues.tell_ended(task_id)
-    if job_id and (job := Job.objects.filter(pk=job_id).first()):
-        advance(job)
-    _advance_outside([task_id], job_id)
+    if job_id:
+        advance(job_id, ended=[task_id])
+    else:
+        _advance_outside([task_id])
 
 
-def _advance_outside(ended: list[uuid.UUID], job_id: uuid.UUID | None) -> None:
+def _advance_outside(ended: list[uuid.UUID], job_id: uuid.UUID | None = None) -> None:
     """Move tasks of other jobs, and tasks on their own, that waited for these."""
     waiting = Task.objects.filter(needs__needed__in=ended, status=Status.WAITING)
     outside = waiting.exclude(job_id=job_id) if job_id else waiting
     for pk, other in list(outside.distinct().order_by("created_at").values_list("pk", "job_id")):
         if other:
-            if job := lock(other):
-                advance(job)
+            lock(other)
+            advance(other)
         else:
             advance_alone(pk)
 
@@ -116,27 +120,32 @@ def advance_alone(task_id: uuid.UUID) -> None:
         _advance_outside([task_id], None)
 
 
-def advance(job: Job) -> None:
-    """Queue what is ready, fail what lost its input, and end the job when all has ended."""
-    tasks = {task.pk: task for task in Task.objects.filter(job=job)}
+def advance(job_id: uuid.UUID, ended: Iterable[uuid.UUID] = ()) -> None:
+    """Queue what is ready, fail what lost its input, and end the job when all has ended.
+
+    :param ended: tasks that have just ended, for which tasks outside the job may wait.
+    """
+    wanted = ("status", "ignore_error", "operation", "payload")
+    tasks = {task.pk: task for task in Task.objects.filter(job=job_id).only(*wanted)}
+    around = Link.objects.filter(Q(task__in=tasks) | Q(needed__in=tasks)).order_by()
+    pairs = list(around.values_list("task_id", "needed_id"))
     links: dict[uuid.UUID, list[uuid.UUID]] = {
-        pk: [] for pk, task in tasks.items() if task.operation != UPLOAD
+        pk: [needed for waiting, needed in pairs if waiting == pk]
+        for pk, task in tasks.items()
+        if task.operation != UPLOAD
     }
-    for task_id, needed_id in Link.objects.filter(task__job=job).values_list("task_id", "needed_id"):
-        links[task_id].append(needed_id)
     nodes = {pk: graph.Node(Status(task.status), task.ignore_error) for pk, task in tasks.items()}
-    outside = {needed for needs in links.values() for needed in needs} - set(tasks)
-    for pk, status in Task.objects.filter(pk__in=outside).values_list("pk", "status"):
-        nodes[pk] = graph.Node(Status(status))
-    ended = []
+    if earlier := {needed for _, needed in pairs} - set(tasks):
+        rows = Task.objects.filter(pk__in=earlier).values_list("pk", "status")
+        nodes |= {pk: graph.Node(Status(status)) for pk, status in rows}
+    over = set(ended)
     while moved := _apply(graph.moves(links, nodes), tasks):
         # A task without a way to its format fails only here, and dooms others in turn.
-        for pk, status in moved.items():
-            nodes[pk] = graph.Node(status, tasks[pk].ignore_error)
-        ended += [pk for pk, status in moved.items() if status == Status.ERROR]
-    _conclude(job)
-    if ended:
-        _advance_outside(ended, job.pk)
+        nodes |= {pk: graph.Node(status, tasks[pk].ignore_error) for pk, status in moved.items()}
+        over |= {pk for pk, status in moved.items() if status == Status.ERROR}
+    _conclude(job_id, [nodes[pk] for pk in tasks])
+    if watched := [needed for waiting, needed in pairs if needed in over and waiting not in tasks]:
+        _advance_outside(watched, job_id)
 
 
 def _apply(moves: Mapping[uuid.UUID, Status], tasks: Mapping[uuid.UUID, Task]) -> dict[uuid.UUID, Status]:
@@ -164,11 +173,10 @@ def _queue(task: Task) -> None:
         queues.ring(step.operation.queue)
 
 
-def _conclude(job: Job) -> None:
-    rows = Task.objects.filter(job=job).values_list("status", "ignore_error")
-    result = graph.outcome(graph.Node(Status(status), ignored) for status, ignored in rows)
+def _conclude(job_id: uuid.UUID, nodes: list[graph.Node]) -> None:
+    result = graph.outcome(nodes)
     if result is None:
         return
-    open_job = Job.objects.filter(pk=job.pk, status__in=sources(result, JOB_MOVES))
+    open_job = Job.objects.filter(pk=job_id, status__in=sources(result, JOB_MOVES))
     if open_job.update(status=result, ended_at=Now()):
-        queues.tell_ended(job.pk)
+        queues.tell_ended(job_id)

@@ -73,8 +73,8 @@ def advance_stuck() -> int:
     jobs |= set(open_jobs.values_list("pk", flat=True))
     for job_id in jobs:
         with transaction.atomic():
-            if job := lock(job_id):
-                advance(job)
+            lock(job_id)
+            advance(job_id)
     alone = list(ready.filter(job=None).values_list("pk", flat=True))
     for pk in alone:
         with transaction.atomic():

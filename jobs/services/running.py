@@ -45,7 +45,8 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
             return None
         with transaction.atomic():
             lock(candidate.job_id)
-            rows = Task.objects.filter(pk=candidate.pk, status__in=sources(Status.PROCESSING)).update(
+            free = Task.objects.filter(pk=candidate.pk, status__in=sources(Status.PROCESSING))
+            rows = free.filter(attempt=candidate.attempt).update(
                 status=Status.PROCESSING,
                 attempt=F("attempt") + 1,
                 lease_until=Now() + seconds(settings.ATHANOR_LEASE_SECONDS),
@@ -60,7 +61,9 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
             if rows and candidate.job_id:
                 start_job(candidate.job_id)
         if rows:
-            return Task.objects.get(pk=candidate.pk)
+            candidate.status = Status.PROCESSING
+            candidate.attempt += 1
+            return candidate
 
 
 def ready(queue_names: Iterable[str]) -> dict[str, int]:
@@ -90,7 +93,7 @@ def _fairest(queue: str) -> Task | None:
     oldest = ready.filter(priority=fairest["priority"], owner=fairest["owner"]).order_by(
         "created_at", "position"
     )
-    return oldest.only("pk", "job_id", "hop", "timeout", "engine").first()
+    return oldest.defer("arguments", "output", "result").first()
 
 
 def extend(held: Mapping[uuid.UUID, int]) -> None:

@@ -89,7 +89,7 @@ def test_a_job_shows_its_tasks_and_a_task_its_files_but_no_digest(admin_client, 
 
 
 def test_nothing_can_be_edited_added_or_deleted_by_hand(admin_client, job):
-    task = job.tasks.first()
+    task = job.tasks.order_by("position").first()
     paths = ["job/add/", "task/add/", f"job/{job.pk}/delete/", f"task/{task.pk}/delete/", "worker/add/"]
     paths.append(f"account/{job.owner_id}/delete/")
 
