@@ -37,6 +37,7 @@ def test_what_breaks_a_house_rule_is_found(path, text, sentence):
         ("jobs/tests/test_x.py", LONG + "import subprocess\nsubprocess.run([])\n"),
         ("jobs/migrations/0001_initial.py", LONG),
         ("engines/_support/launcher.py", "import subprocess\nsubprocess.Popen([])\n"),
+        ("engines/_support/cdp.py", "import subprocess\nsubprocess.Popen([])\n"),
         ("deploy/stack.py", "import subprocess\nsubprocess.run([])\n"),
         ("engines/_support/warm.py", "import subprocess\nsubprocess.PIPE\n"),
         ("storage/base64.py", "import os\nos.path.join('a')\nos.getpid()\n"),
