@@ -96,16 +96,25 @@ class Visit:
 
     def print(self, into: Path) -> None:
         """Write the page as a PDF, piece by piece."""
-        try:
-            stream = self._call("Page.printToPDF", transferMode="ReturnAsStream", **self._request["print"])
-        except Failed as error:
-            raise unprinted(f"{error}") from error
+        stream = self._printed()
         with into.open("wb") as file:
             done = False
             while not done:
                 piece = self._call("IO.read", handle=stream["stream"], size=256 * 1024)
                 file.write(base64.b64decode(piece["data"]))
                 done = piece["eof"]
+
+    def _printed(self, tries: int = 5) -> Params:
+        while True:
+            try:
+                return self._call("Page.printToPDF", transferMode="ReturnAsStream", **self._request["print"])
+            except Failed as error:
+                tries -= 1
+                refusal = unprinted(f"{error}")
+                if refusal.message or not tries:
+                    raise refusal from error
+                # It was just going on to another page, of which there will be no more.
+                self._browser.wait(lambda: False, 0.2)
 
     def photograph(self, into: Path) -> Frame:
         """Write the page as an image and return what was taken of it."""

@@ -764,6 +764,8 @@ def runs(pid):
 
 def idle():
     """Return the warm child that served last, and the office it runs."""
+    with libreoffice.WARM._lock:
+        assert libreoffice.WARM._lock.wait_for(lambda: not libreoffice.WARM._tidied, timeout=10)
     [child] = [child for child in libreoffice.WARM._idle if child.owner]
     pid = child._process.pid
     [office] = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
