@@ -16,6 +16,27 @@ LOOK_SECONDS = (1.0, 2.0)
 """How often we look for ourselves, whether a bell has rung or not."""
 
 
+class Bell:
+    """Wakes those who wait; rings that nobody waits for are kept, but no more than there may be waiting."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rings = 0
+        self._changed = threading.Condition()
+
+    def ring(self, number: int = 1) -> None:
+        """Wake as many as that."""
+        with self._changed:
+            self._rings = min(self._most, self._rings + number)
+            self._changed.notify(number)
+
+    def wait(self) -> None:
+        """Wait for a ring, and use it up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._rings)
+            self._rings -= 1
+
+
 class Slots:
     """Threads that run the tasks of the queues a worker serves."""
 
@@ -33,7 +54,7 @@ class Slots:
         """
         self._run_next, self._ready = run_next, ready
         self._stopping = threading.Event()
-        self._bells = {name: threading.Semaphore(0) for name in queues}
+        self._bells = {name: Bell(slots) for name, slots in queues.items()}
         self._threads = [
             threading.Thread(target=self._serve, args=(name,), name=f"{name}-{number}", daemon=True)
             for name, slots in queues.items()
@@ -49,13 +70,13 @@ class Slots:
     def ring(self, queue: str) -> None:
         """Wake a slot of the queue, if one sleeps."""
         if bell := self._bells.get(queue):
-            bell.release()
+            bell.ring()
 
     def stop_claiming(self) -> None:
         """Let every slot end after the task it runs."""
         self._stopping.set()
         for bell in self._bells.values():
-            bell.release(len(self._threads))
+            bell.ring(len(self._threads))
 
     def join(self, seconds: float) -> bool:
         """Wait until all slots have ended; False when some still run."""
@@ -69,17 +90,19 @@ class Slots:
             while not self._stopping.wait(_jittered()):
                 try:
                     for name, number in self._ready(self._bells).items():
-                        self._bells[name].release(min(number, len(self._threads)))
+                        self._bells[name].ring(number)
                 except Error as error:
                     log.warning("The database does not answer: %s", error)
                     connections.close_all()
+                except Exception:
+                    log.exception("The watch of the queues stumbled; it goes on.")
         finally:
             connections.close_all()
 
     def _serve(self, queue: str) -> None:
         try:
             while not self._stopping.is_set():
-                self._bells[queue].acquire()
+                self._bells[queue].wait()
                 self._run_all(queue)
         finally:
             connections.close_all()

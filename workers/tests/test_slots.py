@@ -94,3 +94,28 @@ def test_nothing_more_is_taken_once_told_to_stop():
 
     assert slots.join(5)
     assert queue.left == 1
+
+
+def test_a_long_backlog_costs_no_looks_when_it_is_done(monkeypatch):
+    monkeypatch.setattr(module, "LOOK_SECONDS", (60, 60))
+    looked = threading.Semaphore(0)
+    held = threading.Event()
+
+    def run_next(_name: str) -> bool:
+        looked.release()
+        held.wait(10)
+        return False
+
+    slots = Slots({"q": 1}, run_next=run_next, ready=lambda _queues: {})
+    slots.start()
+    slots.ring("q")
+    assert looked.acquire(timeout=5)
+    for _ in range(1000):
+        slots.ring("q")
+
+    held.set()
+
+    assert looked.acquire(timeout=5), "one ring is kept: something may have come meanwhile"
+    assert not looked.acquire(timeout=0.2)
+    slots.stop_claiming()
+    assert slots.join(5)
