@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 """How often running tasks are looked after: cancelling takes no longer than this, and a kill."""
 MARGIN_SECONDS = 5.0
-"""So long before a lease nobody could extend runs out, its engine is stopped."""
+"""So long before a lease nobody could extend runs out, its engine is stopped; less if leases are short."""
 LOST = "lost"
 DRAINING = "draining"
 
@@ -116,6 +116,8 @@ class Heartbeat:
                 log.warning("The database does not answer: %s", error)
                 connections.close_all()
                 self._give_up_unextended(runs)
+            except Exception:
+                log.exception("The heartbeat stumbled; it goes on.")
             self._ended.wait(LOOK_SECONDS)
         connections.close_all()
 
@@ -131,13 +133,19 @@ class Heartbeat:
             if news != run.told:
                 services.tell_progress(run.task, run.attempt, percent=run.percent, message=run.message)
                 run.told = news
-            if now - run.extended >= settings.ATHANOR_HEARTBEAT_SECONDS:
+            if now - run.extended >= _pause():
                 services.extend({run.task: run.attempt})
                 run.extended = now
 
     def _give_up_unextended(self, runs: list[Run]) -> None:
         # Somebody else who still reaches the database may take the task when its lease has run out.
-        longest = settings.ATHANOR_LEASE_SECONDS - MARGIN_SECONDS
+        lease = settings.ATHANOR_LEASE_SECONDS
+        longest = lease - min(MARGIN_SECONDS, lease / 4)
         for run in runs:
             if time.monotonic() - run.extended > longest:
                 run.stopped = run.stopped or LOST
+
+
+def _pause() -> float:
+    # A lease must outlive a heartbeat that comes late, however short it was set.
+    return float(min(settings.ATHANOR_HEARTBEAT_SECONDS, settings.ATHANOR_LEASE_SECONDS / 3))

@@ -86,10 +86,22 @@ def test_a_run_whose_lease_cannot_be_extended_stops_before_it_ends():
     assert (old.stopped, new.stopped) == (LOST, None)
 
 
-def test_the_thread_survives_a_dead_database(monkeypatch):
+def test_a_short_lease_is_extended_in_time(task, settings):
+    settings.ATHANOR_LEASE_SECONDS = 4
+    run = run_of(task, extended=time.monotonic() - 2)
+
+    Heartbeat()._look_after([run])
+    Heartbeat()._give_up_unextended([run])
+
+    assert time.monotonic() - run.extended < 1
+    assert run.stopped is None
+
+
+@pytest.mark.parametrize("failure", [OperationalError("gone"), RuntimeError("a bug of ours")])
+def test_the_thread_survives_a_dead_database(monkeypatch, failure):
     # Only the database itself is replaced: it is gone once, then it says that nothing is ours.
     monkeypatch.setattr(heartbeat, "LOOK_SECONDS", 0.01)
-    answers = iter([OperationalError("gone")])
+    answers = iter([failure])
 
     def lost(held):
         for error in answers:
