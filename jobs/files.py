@@ -6,15 +6,16 @@ import errno
 import hashlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 
-from .contract.errors import DiskFull
+from .contract.errors import DiskFull, FileGone
 
 CHUNK = 1024 * 1024
 
@@ -75,10 +76,16 @@ def write(text: str, *, task: uuid.UUID | str) -> str:
 
 
 def fetch(key: str, into: Path) -> None:
-    """Put a stored file where a tool can read it; it must not be written to, for it may be the same file."""
+    """Put a stored file where a tool can read it; it must not be written to, for it may be the same file.
+
+    :raises DiskFull: when there is no room.
+    :raises FileGone: when the file has been removed.
+    """
     with _room():
         try:
             os.link(path(key), into)
+        except FileNotFoundError as error:
+            raise FileGone from error
         except OSError as error:
             if error.errno not in {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}:
                 raise
@@ -96,6 +103,23 @@ def remove(*keys: str) -> None:
     """Remove stored files; nothing happens for those gone already."""
     for key in keys:
         path(key).unlink(missing_ok=True)
+
+
+def keys(task: uuid.UUID | str) -> set[str]:
+    """Return the keys of all that is stored for a task, published or not."""
+    folder = _folder(task)
+    try:
+        return {f"{folder}/{file.name}" for file in path(folder).iterdir()}
+    except FileNotFoundError:
+        return set()
+
+
+def untouched(*, seconds: float) -> Iterator[uuid.UUID]:
+    """Yield the tasks for which nothing has been stored or removed for so long."""
+    for folder in Path(settings.ATHANOR_FILES_DIR).glob("??/*"):
+        with suppress(FileNotFoundError, ValueError):
+            if folder.stat().st_mtime < time.time() - seconds:
+                yield uuid.UUID(folder.name)
 
 
 def remove_tasks(tasks: Iterable[uuid.UUID]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +52,10 @@ def run_next(queue: str, station: Station) -> bool:
 
 
 def _attempt(task: Task, run: Run) -> None:
-    folder = Path(tempfile.mkdtemp(prefix=f"{task.pk}-", dir=settings.ATHANOR_WORK_DIR))
+    folder = Path(settings.ATHANOR_WORK_DIR, f"{task.pk}-{task.attempt}")
     staged: list[services.Staged] = []
     try:
+        folder.mkdir(mode=0o700)
         result = _perform(task, run, folder, staged)
     except errors.Stopped:
         _discard(staged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import timedelta
 
 from django.db import Error, connections
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 LEASE = timedelta(seconds=20)
 UNHEARD_AFTER = timedelta(seconds=10)
+ORPHANS_EVERY_SECONDS = 600.0
+ORPHANS_AFTER = timedelta(hours=1)
 NAME = "reconciler"
 
 
@@ -61,9 +64,12 @@ class Reconciler:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        swept = time.monotonic()
         while not self._ended.is_set():
             try:
-                reconcile(self._holder)
+                if reconcile(self._holder) and time.monotonic() - swept > ORPHANS_EVERY_SECONDS:
+                    swept = time.monotonic()
+                    services.forget_orphans(after=ORPHANS_AFTER)
             except Error as error:
                 log.warning("The database does not answer: %s", error)
                 connections.close_all()

@@ -73,6 +73,13 @@ class NoInputFiles(TaskError):
     message = "The input tasks have no files."
 
 
+class FileGone(TaskError):
+    """A file the task needs is no longer in the store."""
+
+    code = "FILE_GONE"
+    message = "A file this task needs has been deleted."
+
+
 class Cancelled(TaskError):
     """The customer or an operator cancelled it."""
 

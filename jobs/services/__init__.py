@@ -10,7 +10,7 @@ from .accepting import (
     retry,
 )
 from .moving import UPLOAD, Staged
-from .repairing import advance_stuck, end_overdue, forget_old, ring_again, take_from_dead
+from .repairing import advance_stuck, end_overdue, forget_old, forget_orphans, ring_again, take_from_dead
 from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "fail",
     "finish",
     "forget_old",
+    "forget_orphans",
     "hand_back",
     "lost",
     "ready",

@@ -180,7 +180,8 @@ def _abandon(ids: list[uuid.UUID]) -> None:
     """Delete tasks; what still waits for their files has lost its input."""
     orphans = Task.objects.filter(needs__needed__in=ids, status=Status.WAITING).exclude(pk__in=ids)
     lost = list(orphans.distinct().values_list("pk", "job_id"))
-    for pk, _ in lost:
+    for pk, job_id in lost:
+        lock(job_id)
         end(pk, errors.InputTaskFailed())
     Task.objects.filter(pk__in=ids).delete()
     for pk, job_id in lost:

@@ -86,6 +86,18 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
     )
 
 
+def remove_leftovers(task_id: uuid.UUID) -> None:
+    """Remove what attempts that died have left in the store, while nobody works on the task."""
+    # Looked at now: once this has committed, the next attempt may be storing its files.
+    stored = files.keys(task_id)
+    if not stored:
+        return
+    stored.difference_update(File.objects.filter(task_id=task_id).values_list("key", flat=True))
+    for contents in Task.objects.filter(pk=task_id).values_list("contents", flat=True):
+        stored.difference_update(contents.values())
+    transaction.on_commit(lambda: files.remove(*stored))
+
+
 def after_end(task_id: uuid.UUID, job_id: uuid.UUID | None) -> None:
     """Let the task's job, and whatever else waits for it, go on. The job must be locked."""
     queues.tell_ended(task_id)

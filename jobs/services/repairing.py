@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import queues
+from jobs import files, queues
 from jobs.contract import errors
 from jobs.models import Job, Task
 from jobs.states import ACTIVE, Status
@@ -25,6 +25,9 @@ from .moving import (
     seconds,
 )
 from .running import attempt_failed, claimable
+
+SOME = 500
+"""How many tasks are asked for at once."""
 
 
 def take_from_dead() -> int:
@@ -97,3 +100,19 @@ def forget_old(*, limit: int = 100) -> int:
     for task in tasks:
         delete_task(task)
     return len(jobs) + len(tasks)
+
+
+def forget_orphans(*, after: timedelta) -> int:
+    """Remove what has been stored that long for tasks that do not exist; return for how many.
+
+    A worker that dies after its task was deleted leaves such, and a request that fails late.
+    """
+    found = list(files.untouched(seconds=after.total_seconds()))
+    removed = 0
+    for first in range(0, len(found), SOME):
+        some = found[first : first + SOME]
+        known = set(Task.objects.filter(pk__in=some).values_list("pk", flat=True))
+        orphans = [pk for pk in some if pk not in known]
+        files.remove_tasks(orphans)
+        removed += len(orphans)
+    return removed

@@ -24,6 +24,7 @@ from .moving import (
     lock,
     mine,
     publish,
+    remove_leftovers,
     seconds,
     start_job,
 )
@@ -132,15 +133,21 @@ def finish(
         changes = {"hop": task.hop + 1, "tries": 0, "rung_at": Now(), **routing.columns(step), **words}
         if not mine(task.pk, task.attempt).update(status=Status.QUEUED, **changes):
             return False
-        publish(task.pk, staged)
+        _publish(task, staged)
         queues.ring(step.operation.queue)
         return True
     done = {"ended_at": Now(), "percent": 100, "message": message, "result": dict(extra or {}), "credits": 0}
     if not mine(task.pk, task.attempt).update(status=Status.FINISHED, **done, **words):
         return False
-    publish(task.pk, staged)
+    _publish(task, staged)
     after_end(task.pk, task.job_id)
     return True
+
+
+def _publish(task: Task, staged: list[Staged]) -> None:
+    publish(task.pk, staged)
+    if task.attempt > task.hop + 1:
+        remove_leftovers(task.pk)
 
 
 def fail(task: Task, error: errors.TaskError, *, arguments: str = "", output: str = "") -> bool:
@@ -167,6 +174,8 @@ def attempt_failed(
         return bool(mine(pk, attempt).update(**again, **free))
     if not end(pk, error, attempt=attempt, **free):
         return False
+    if attempt > 1:
+        remove_leftovers(pk)
     after_end(pk, job_id)
     return True
 

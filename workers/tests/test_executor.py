@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -307,6 +308,71 @@ def test_deleting_a_job_removes_its_files(owner, run_all, settings):
 
     assert not Job.objects.exists()
     assert not list(settings.ATHANOR_FILES_DIR.glob("*/*"))
+
+
+def stored(settings):
+    return {
+        f"{path.relative_to(settings.ATHANOR_FILES_DIR)}" for path in settings.ATHANOR_FILES_DIR.glob("*/*/*")
+    }
+
+
+def dies_after_staging(settings, queue):
+    """Let an attempt put a file into the store and be heard of no more."""
+    task = services.claim(queue, worker="w", host_name="h", versions={})
+    files.save(_some_file(settings), task=task.pk)
+    past = timezone.now() - timedelta(minutes=1)
+    Task.objects.filter(pk=task.pk).update(lease_until=past)
+    services.take_from_dead()
+    Task.objects.filter(pk=task.pk).update(ready_at=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_stays_of_an_attempt_that_died(owner, station, run_all, settings):
+    raw = {"operation": "import/raw", "file": "text", "filename": "a.txt"}
+    job = create(owner, a=raw, b={**to_pdf("a"), "output_format": "png"}, c=make(), d=to_pdf("c"))
+    for queue in ("storage", "storage", "shouter", "painter"):
+        dies_after_staging(settings, queue)
+        executor.run_next(queue, station)
+
+    run_all()
+
+    job.refresh_from_db()
+    assert job.status == Status.FINISHED
+    published = set(File.objects.values_list("key", flat=True))
+    contents = {key for task in Task.objects.all() for key in task.contents.values()}
+    assert stored(settings) == published | contents
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_stays_of_a_task_that_killed_every_worker(owner, settings):
+    create(owner, a=make())
+
+    for _ in range(3):
+        dies_after_staging(settings, "storage")
+
+    assert Task.objects.get().code == "WORKER_LOST"
+    assert not stored(settings)
+
+
+def test_a_file_that_is_gone_is_no_bug(owner, station, run_all):
+    job = create(owner, a=make(), b=to_pdf("a"))
+    executor.run_next("storage", station)
+    files.remove(File.objects.get().key)
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.code, task.attempt) == (Status.ERROR, "FILE_GONE", 1)
+
+
+def test_a_work_folder_that_cannot_be_made_costs_an_attempt(owner, station, settings):
+    create(owner, a=make())
+    settings.ATHANOR_WORK_DIR.rmdir()
+
+    executor.run_next("storage", station)
+
+    task = Task.objects.get()
+    assert (task.status, task.tries) == (Status.QUEUED, 1)
 
 
 def _some_file(settings):
