@@ -8,6 +8,7 @@ from jobs.contract import Option, Work
 from jobs.contract.errors import ConversionFailed
 
 from .ffmpeg_media import IMAGE_DEMUXERS, hardened
+from .watermark_options import FONTS
 
 IMAGE = "watermark_image"
 
@@ -28,17 +29,6 @@ _ALIKE = {
     "Impact": "Liberation Sans Narrow,DejaVu Sans Condensed",
     "Verdana": "DejaVu Sans,Liberation Sans",
 }
-FONTS = (
-    *("Andale Mono", "Arial", "Arial Black", "Arial Bold", "Arial Bold Italic", "Arial Italic"),
-    *("Courier New", "Courier New Bold", "Courier New Bold Italic", "Courier New Italic"),
-    *("Georgia", "Georgia Bold", "Georgia Bold Italic", "Georgia Italic"),
-    *("Helvetica", "Helvetica Bold", "Helvetica BoldOblique", "Helvetica Oblique"),
-    *("Helvetica Narrow Bold", "Helvetica Narrow BoldOblique", "Impact"),
-    *("Times New Roman", "Times New Roman Bold", "Times New Roman Bold Italic", "Times New Roman Italic"),
-    *("Trebuchet MS", "Trebuchet MS Bold", "Trebuchet MS Bold Italic", "Trebuchet MS Italic"),
-    *("Verdana", "Verdana Bold", "Verdana Bold Italic", "Verdana Italic"),
-)
-
 _PERCENT: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 100}
 OPTIONS = (
     Option(name="watermark_text", help="A text to lay over the pictures.", max_length=1000),
