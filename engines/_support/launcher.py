@@ -234,9 +234,13 @@ class _Pump:
 
 def _marked() -> Iterator[tuple[int, str]]:
     wanted = f"{MARK}=".encode()
+    # Marks hold process ids, which mean nothing for what runs in a container beside us.
+    ours = Path("/proc/self/ns/pid").readlink()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
+                if (folder / "ns" / "pid").readlink() != ours:
+                    continue
                 for variable in (folder / "environ").read_bytes().split(b"\0"):
                     if variable.startswith(wanted):
                         yield int(folder.name), variable[len(wanted) :].decode(errors="replace")

@@ -307,6 +307,29 @@ def test_the_programs_of_living_workers_are_no_strays(worker):
     os.kill(daemon, signal.SIGKILL)
 
 
+def test_the_programs_of_a_container_beside_us_are_no_strays():
+    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody make a namespace")
+    container = subprocess.Popen(
+        [*unshare, "env", f"{launcher.MARK}=999999999.1", "cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    )
+    assert container.stdin
+    assert container.stdout
+    container.stdin.write(b"before\n")
+    assert container.stdout.readline() == b"before\n"
+
+    launcher.kill_strays()
+
+    container.stdin.write(b"after\n")
+    assert container.stdout.readline() == b"after\n"
+    container.stdin.close()
+    assert container.wait(timeout=60) == 0
+
+
 def test_a_program_that_ended_by_itself_is_killed_with_all_it_left(tmp_path):
     process = launcher.start(["sh", "-c", f"sleep 600 & echo $!; {DAEMON}"], cwd=tmp_path)
     assert process.stdout
