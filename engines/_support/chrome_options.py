@@ -106,11 +106,14 @@ def _length(name: str, side: str) -> Option:
     )
 
 
+# One way only to read each space, or a long text that does not match takes for ever.
+_RANGE = r"\s*(?:\d+\s*(?:-\s*(?:\d+\s*)?)?|-\s*\d+\s*)"
+
 PDF = (
     Option(
         name="pages",
         help="Pages to keep, such as 1-3,5,8-.",
-        pattern=r"\s*(\d+|\d+\s*-\s*\d*|-\s*\d+)\s*(,\s*(\d+|\d+\s*-\s*\d*|-\s*\d+)\s*)*",
+        pattern=rf"{_RANGE}(,{_RANGE})*",
         example="1-3,5,8-",
         selects=True,
         max_length=1000,

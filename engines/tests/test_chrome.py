@@ -165,7 +165,7 @@ def test_page_ranges_are_read(pages):
     assert planned("pdf", pages=pages)["print"]["pageRanges"] == pages.replace(" ", "")
 
 
-@pytest.mark.parametrize("pages", ["", "a", "1;2", "1--2", "1,,2", "-"])
+@pytest.mark.parametrize("pages", ["", "a", "1;2", "1--2", "1,,2", "-", "1-  ," * 100 + "x"])
 def test_odd_page_ranges_are_refused(pages):
     with pytest.raises(OptionProblem):
         planned("pdf", pages=pages)
