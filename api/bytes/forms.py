@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -106,8 +106,8 @@ class Form:
         name = disposition.get("name", "")
         # A string posted by PHP comes as the part "file" without a filename.
         if name != "file" and not {"filename", "filename*"} & set(disposition):
-            self._fields += 1
             self._field = (name, bytearray())
+            self._count(len(name), fields=1)
             return
         self._files += 1
         if self._files > 1:
@@ -120,7 +120,11 @@ class Form:
             self._events.append(data[start:end])
             return
         self._field[1].extend(data[start:end])
-        self._field_bytes += end - start
+        self._count(end - start)
+
+    def _count(self, size: int, *, fields: int = 0) -> None:
+        self._fields += fields
+        self._field_bytes += size
         if self._field_bytes > MAX_FIELD_BYTES or self._fields > MAX_FIELDS:
             raise BadRequest("The form has too many or too long fields.")
 
@@ -155,14 +159,14 @@ def _filename(disposition: dict[str, str]) -> str:
     if encoded:
         try:
             return unquote_to_bytes(encoded).decode(charset or "utf-8")
-        except (LookupError, UnicodeDecodeError):
+        except (LookupError, ValueError):
             pass
     plain = disposition.get("filename", "")
     if plain.startswith("=?") and plain.endswith("?="):
         # .NET's MultipartFormDataContent writes names beyond ASCII as mail does.
         try:
             return str(make_header(decode_header(plain)))
-        except (HeaderParseError, LookupError, UnicodeDecodeError):
+        except (MessageError, LookupError, ValueError):
             pass
     return plain
 

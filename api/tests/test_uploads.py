@@ -126,6 +126,11 @@ def test_an_upload_finishes_its_task(task):
         ),
         ('Content-Disposition: form-data; name="upload"; filename="x.png"', "x.png"),
         ('Content-Disposition: form-data; name="file"; filename="\u202ea\x01.txt"', "a.txt"),
+        # Character sets that are none.
+        ("Content-Disposition: form-data; name=file; filename=a.txt; filename*=\0''b.txt", "a.txt"),
+        ("Content-Disposition: form-data; name=file; filename=a.txt; filename*=undefined''b.txt", "a.txt"),
+        ('Content-Disposition: form-data; name=file; filename="=?ÿ?Q?a.txt?="', "=?ÿ?Q?a.txt?="),
+        ('Content-Disposition: form-data; name=file; filename="=?undefined?Q?a?="', "=?undefined?Q?a?="),
     ],
 )
 def test_parts_as_real_clients_write_them(task, port, part, name):
@@ -421,6 +426,11 @@ def test_a_form_reads_the_same_however_it_is_cut(size):
         b"--b\r\nContent-Disposition: form-data; name=" + b"x" * 100_000,
         b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n" + b"x" * 100_000,
         b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n1\r\n" * 100,
+        b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n" * 100,
+        b"".join(
+            b"--b\r\nContent-Disposition: form-data; name=" + name * 30_000 + b"\r\n\r\n\r\n"
+            for name in (b"x", b"y", b"z")
+        ),
         b"--b\r\n" + b"A: b\r\n" * 100,
     ],
 )
