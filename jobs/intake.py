@@ -308,10 +308,8 @@ def _check_references(tasks: list[TaskDraft], problems: _Problems, *, owner: Acc
             elif ref.task in known:
                 ref.name = None
             else:
-                problems.add(
-                    f"{prefix}{ref.option}",
-                    f"The task {ref.name[:100]!r} does not exist." if ref.name else "",
-                )
+                name = (ref.name or "")[:100]
+                problems.add(f"{prefix}{ref.option}", f"The task {name!r} does not exist.")
 
 
 def _check_graph(tasks: list[TaskDraft], problems: _Problems) -> None:
@@ -341,7 +339,7 @@ def _blank(option: Option, value: Any) -> bool:
 
 
 def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+\S*", value, re.IGNORECASE):
+    if not re.fullmatch(r"https?://[^\s/?#]\S*", value, re.IGNORECASE):
         raise OptionProblem("The webhook_url format is invalid.")
     return value
 

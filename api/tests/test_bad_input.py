@@ -122,6 +122,13 @@ def test_another_customers_task_and_no_task_are_the_same(me, other):
     assert [list(refused(answer, 422, "INVALID_DATA")["errors"]) for answer in alone] == [["input"]] * 2
 
 
+@pytest.mark.parametrize("name", ["", " in", "\u202ein"])
+def test_an_input_that_is_no_tasks_name(me, name):
+    found = problems(me, {"in": IMPORT, "a": {**CONVERT, "input": [name]}})
+
+    assert found == {"tasks.a.input": [f"The task {name!r} does not exist."]}
+
+
 def test_an_earlier_task_of_ones_own_is_an_input(me):
     mine = me.post("/v2/import/url", IMPORT).json()["data"]["id"]
 
