@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def run_next(queue: str, station: Station) -> bool:
 
 
 def _attempt(task: Task, run: Run) -> None:
-    folder = Path(settings.ATHANOR_WORK_DIR, f"{task.pk}-{task.attempt}")
+    folder = Path(settings.ATHANOR_WORK_DIR, f"task-{os.getpid()}-{task.pk}-{task.attempt}")
     staged: list[services.Staged] = []
     try:
         folder.mkdir(mode=0o700)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import re
 import shutil
 import tempfile
 import threading
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 ANNOUNCE_SECONDS = 5.0
 KILL_SECONDS = 5.0
 """How long an engine told to stop may take to be gone."""
+_OWNER = re.compile(r"(?:task|athanor-[a-z]+)-(\d+)-")
+"""The process that a folder in the work folder belongs to."""
 
 
 class Worker:
@@ -48,7 +51,7 @@ class Worker:
 
     def start(self) -> None:
         """Begin to take tasks."""
-        _own_work_folder()
+        own_work_folder()
         if strays := registry.launcher().kill_strays():
             log.warning("Killed %d programs that dead workers left running.", strays)
         self.heartbeat.start()
@@ -104,18 +107,12 @@ def slots_for(queues: tuple[str, ...]) -> dict[str, int]:
     return {name: int(asked.get(name, usual.get(name, cores))) for name in queues or registry.queues()}
 
 
-def _own_work_folder() -> None:
-    # What a killed worker left behind is nobody's: a task that runs again starts afresh.
+def own_work_folder() -> None:
+    """Make the work folder, and remove what killed workers left there: their tasks start afresh elsewhere."""
     work = Path(settings.ATHANOR_WORK_DIR)
     work.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = f"{work}"
-    marker = work / f".worker-{os.getpid()}"
-    marker.touch()
-    others = [path for path in work.glob(".worker-*") if path != marker]
-    if any(Path("/proc", path.name.removeprefix(".worker-")).exists() for path in others):
-        return
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path != marker:
-            path.unlink(missing_ok=True)
+    for folder in work.iterdir():
+        worker = _OWNER.match(folder.name)
+        if worker and not Path("/proc", worker[1]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
