@@ -40,8 +40,8 @@ def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> S
     :param sha256: its digest, when somebody already knows it.
     :raises DiskFull: when there is no room.
     """
-    key = new_key(task)
     with _room():
+        key = new_key(task)
         with source.open("rb") as file:
             digest = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
@@ -51,7 +51,8 @@ def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> S
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            shutil.move(source, path(key))
+            with _all_or_nothing(key):
+                shutil.move(source, path(key))
     return Stored(key, size, digest)
 
 
@@ -69,9 +70,10 @@ def copy(key: str, *, task: uuid.UUID | str) -> str:
 
 def write(text: str, *, task: uuid.UUID | str) -> str:
     """Store a text and return its key."""
-    key = new_key(task)
     with _room():
-        path(key).write_text(text, encoding="utf-8", newline="")
+        key = new_key(task)
+        with _all_or_nothing(key):
+            path(key).write_text(text, encoding="utf-8", newline="")
     return key
 
 
@@ -130,6 +132,16 @@ def remove_tasks(tasks: Iterable[uuid.UUID]) -> None:
 
 def _folder(task: uuid.UUID | str) -> str:
     return f"{str(task)[:2]}/{task}"
+
+
+@contextmanager
+def _all_or_nothing(key: str) -> Iterator[None]:
+    # Half a file helps nobody, and takes the room that is short.
+    try:
+        yield
+    except BaseException:
+        remove(key)
+        raise
 
 
 @contextmanager

@@ -70,7 +70,10 @@ def _new_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None, job: 
         timeout=draft.timeout,
     )
     _await_upload(task)
-    task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
+    try:
+        task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
+    except errors.DiskFull as error:
+        raise errors.InsufficientStorage from error
     return task
 
 
