@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from django.conf import settings
@@ -75,6 +75,7 @@ class Worker:
         self._gone.set()
         self._announcer.join(timeout=KILL_SECONDS)
         registry.launcher().kill_all()
+        remove_folders(lambda worker: worker == f"{os.getpid()}")
         try:
             fleet.leave(self.name)
         except Error as error:
@@ -112,7 +113,12 @@ def own_work_folder() -> None:
     work = Path(settings.ATHANOR_WORK_DIR)
     work.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = f"{work}"
-    for folder in work.iterdir():
+    remove_folders(lambda worker: not Path("/proc", worker).exists())
+
+
+def remove_folders(of: Callable[[str], bool]) -> None:
+    """Remove the folders in the work folder that belong to such workers."""
+    for folder in Path(settings.ATHANOR_WORK_DIR).iterdir():
         worker = _OWNER.match(folder.name)
-        if worker and not Path("/proc", worker[1]).exists():
+        if worker and of(worker[1]):
             shutil.rmtree(folder, ignore_errors=True)

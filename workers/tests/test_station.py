@@ -38,3 +38,13 @@ def test_what_killed_workers_left_is_removed_and_nothing_else(settings):
 
     left = {path.name for path in settings.ATHANOR_WORK_DIR.iterdir()}
     assert left == {name for name, stays in names.items() if stays}
+
+
+def test_a_worker_that_leaves_takes_its_folders_along(settings):
+    mine, others = f"athanor-chrome-{os.getpid()}-x1", f"athanor-chrome-{os.getpid()}1-x1"
+    for name in (mine, others):
+        Path(settings.ATHANOR_WORK_DIR, name).mkdir()
+
+    station.remove_folders(lambda worker: worker == f"{os.getpid()}")
+
+    assert [path.name for path in settings.ATHANOR_WORK_DIR.iterdir()] == [others]
