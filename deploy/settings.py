@@ -225,6 +225,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": ATHANOR_LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # A stranger's bad Host header is no news, and would be a traceback each.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # A line for every ring says nothing.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
