@@ -3,6 +3,9 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # Checks must not touch the data of a stack that runs from here.
 ASIDE := ATHANOR_DATA_DIR=var/check
+# What brings its own list of trusted roots along uses this machine's.
+export UV_SYSTEM_CERTS := true
+export NODE_USE_SYSTEM_CA := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check fix bench
@@ -26,7 +29,7 @@ test: check ## all checks and all tests
 check: setup ## what CI checks besides the tests
 	@echo "== ruff" && $(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
 	@echo "== house rules" && $(PYTHON) -m deploy.checks
-	@echo "== import-linter" && .venv/bin/lint-imports
+	@echo "== import-linter" && .venv/bin/lint-imports --no-logo
 	@echo "== mypy" && $(ASIDE) $(PYTHON) -m mypy
 	@echo "== migrations" && $(ASIDE) $(PYTHON) manage.py makemigrations --check --dry-run
 
