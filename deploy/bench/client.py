@@ -27,10 +27,15 @@ class Client:
         """
         connection = self._sync if sync else self._async
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        connection.request(
-            method, path, body=json.dumps(payload) if payload is not None else None, headers=headers
-        )
-        answer = connection.getresponse()
+        body = json.dumps(payload) if payload is not None else None
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
+        except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+            # The server lets go of a connection that nobody used for a while.
+            connection.close()
+            connection.request(method, path, body=body, headers=headers)
+            answer = connection.getresponse()
         text = answer.read()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]!r}")
