@@ -41,7 +41,22 @@ app.conf.update(
 
 def ring(name: str) -> None:
     """Tell the workers of a queue to look, after the transaction has committed."""
-    transaction.on_commit(lambda: _BELL.put(lambda: _send_ring(name)))
+    transaction.on_commit(lambda: _ring(name))
+
+
+def listen(hear: Callable[[str], bool] | None) -> None:
+    """Let this process's own worker hear rings first; it says whether somebody idle there took one."""
+    global _hear  # noqa: PLW0603 - one worker a process
+    _hear = hear
+
+
+_hear: Callable[[str], bool] | None = None
+
+
+def _ring(name: str) -> None:
+    # What goes on where it is saves the way through the broker.
+    if not (_hear and _hear(name)):
+        _BELL.put(lambda: _send_ring(name))
 
 
 def tell_ended(thing: UUID) -> None:

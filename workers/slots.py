@@ -22,18 +22,23 @@ class Bell:
     def __init__(self, most: int) -> None:
         self._most = most
         self._rings = 0
+        self._waiting = 0
         self._changed = threading.Condition()
 
-    def ring(self, number: int = 1) -> None:
-        """Wake as many as that."""
+    def ring(self, number: int = 1) -> bool:
+        """Wake as many as that; False when nobody waits who was not woken already."""
         with self._changed:
+            heard = self._waiting > self._rings
             self._rings = min(self._most, self._rings + number)
             self._changed.notify(number)
+            return heard
 
     def wait(self) -> None:
         """Wait for a ring, and use it up."""
         with self._changed:
+            self._waiting += 1
             self._changed.wait_for(lambda: self._rings)
+            self._waiting -= 1
             self._rings -= 1
 
 
@@ -67,10 +72,10 @@ class Slots:
         for thread in self._threads:
             thread.start()
 
-    def ring(self, queue: str) -> None:
-        """Wake a slot of the queue, if one sleeps."""
-        if bell := self._bells.get(queue):
-            bell.ring()
+    def ring(self, queue: str) -> bool:
+        """Wake a slot of the queue; False when none sleeps here."""
+        bell = self._bells.get(queue)
+        return bell is not None and bell.ring()
 
     def stop_claiming(self) -> None:
         """Let every slot end after the task it runs."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error, connections
 
-from jobs import fleet, registry, services
+from jobs import fleet, queues, registry, services
 
 from . import executor, versions
 from .heartbeat import DRAINING, Heartbeat
@@ -56,6 +56,7 @@ class Worker:
             log.warning("Killed %d programs that dead workers left running.", strays)
         self.heartbeat.start()
         self._slots.start()
+        queues.listen(self._slots.ring)
         self._reconciler.start()
         self._announcer.start()
 
@@ -66,6 +67,7 @@ class Worker:
     def drain(self) -> None:
         """Take nothing more, finish or hand back what runs within the drain time, and leave."""
         log.info("Draining: %d running.", self.heartbeat.running)
+        queues.listen(None)
         self._slots.stop_claiming()
         if not self._slots.join(settings.ATHANOR_DRAIN_SECONDS):
             self.heartbeat.stop_all(DRAINING)

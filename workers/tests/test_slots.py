@@ -119,3 +119,18 @@ def test_a_long_backlog_costs_no_looks_when_it_is_done(monkeypatch):
     assert not looked.acquire(timeout=0.2)
     slots.stop_claiming()
     assert slots.join(5)
+
+
+def test_a_ring_tells_whether_somebody_idle_heard_it():
+    queue = Queue(2)
+    slots = started(queue, 1, ready=lambda _queues: {})
+    while not slots.ring("q"):
+        pass
+    assert queue.begun.acquire(timeout=5)
+
+    assert not slots.ring("q")
+    assert not slots.ring("another")
+
+    queue.go_on.set()
+    slots.stop_claiming()
+    assert slots.join(5)
