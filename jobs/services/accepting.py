@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -34,7 +35,10 @@ WAITING_FOR_UPLOAD = "Waiting for file upload"
 
 @transaction.atomic
 def create_job(draft: JobDraft, *, owner: Account, api_key: ApiKey | None = None) -> Job:
-    """Store a job with its tasks and queue what is ready; it exists once this has committed."""
+    """Store a job with its tasks and queue what is ready; it exists once this has committed.
+
+    The job returned reads, with its tasks, as it was created: everything waits.
+    """
     job = Job.objects.create(
         owner=owner, api_key=api_key, tag=draft.tag, webhook_url=draft.webhook_url, redirect=draft.redirect
     )
@@ -42,9 +46,21 @@ def create_job(draft: JobDraft, *, owner: Account, api_key: ApiKey | None = None
     for position, task in enumerate(tasks.values()):
         task.position = position
     Task.objects.bulk_create(tasks.values())
-    _link((tasks[each.name], each, {name: task.pk for name, task in tasks.items()}) for each in draft.tasks)
+    ids = {name: task.pk for name, task in tasks.items()}
+    links = _link((tasks[each.name], each, ids) for each in draft.tasks)
     advance(job.pk)
+    _fill(job, "tasks", tasks.values())
+    for task in tasks.values():
+        _fill(task, "needs", [link for link in links if link.task_id == task.pk])
+        _fill(task, "files", ())
     return job
+
+
+def _fill(row: Job | Task, name: str, rows: Iterable[Model]) -> None:
+    # What prefetching does, without asking the database for what we have just written.
+    known = getattr(row, name).all()
+    known._result_cache = list(rows)  # noqa: SLF001 - Django has no public way
+    row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
 @transaction.atomic
@@ -83,7 +99,7 @@ def _await_upload(task: Task) -> None:
         task.overdue_at = timezone.now() + timedelta(hours=settings.ATHANOR_UPLOAD_HOURS)
 
 
-def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> None:
+def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> list[Link]:
     links = []
     earlier = set()
     for task, draft, ids in drafts:
@@ -97,6 +113,7 @@ def _link(drafts: Iterable[tuple[Task, TaskDraft, Mapping[str, uuid.UUID]]]) -> 
         if len(list(there)) < len(earlier):
             raise errors.InvalidData({"input": ["A task named as input has just been deleted."]})
     Link.objects.bulk_create(links)
+    return links
 
 
 @transaction.atomic
