@@ -98,6 +98,9 @@ ATHANOR_QUEUES = _setting(
 )
 ATHANOR_SLOTS = _setting("SLOTS", _NONE, "Slots per queue, as name=number, comma-separated.", _words)
 ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int)
+ATHANOR_WARM_MEGABYTES = _setting(
+    "WARM_MEGABYTES", 1024, "Memory above which a warm engine is replaced after a conversion.", int
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
 ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"

@@ -1,0 +1,50 @@
+"""What the pages for people say is there, is there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from jobs import intake
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(path.name for path in ROOT.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text()
+    headings = {
+        re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)
+    }
+
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        assert target.startswith("#") or (ROOT / target).exists(), target
+        assert not target.startswith("#") or target[1:] in headings, target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_in_the_makefile(page):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", (ROOT / page).read_text(), re.M)) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_exist(page):
+    text = (ROOT / page).read_text()
+    folders = "api|jobs|engines|storage|workers|deploy"
+
+    for path in re.findall(rf"`((?:{folders})/[\w./]*)`", text):
+        assert (ROOT / path).exists() or Path(path).stem == "x" or "test_x" in path, path
+
+
+def test_the_readme_s_job_is_one_we_take(owner):
+    [payload] = re.findall(r"-d '(\{.+?\})'", (ROOT / "README.md").read_text(), re.S)
+
+    draft = intake.parse_job(json.loads(payload), owner=owner)
+
+    assert [task.operation for task in draft.tasks] == ["import/raw", "convert", "export/url"]
