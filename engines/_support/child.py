@@ -19,9 +19,6 @@ class Refused(Exception):
         self.message = message
 
 
-Reply = Callable[[dict[str, Any]], None]
-
-
 def serve(
     handle: Callable[[dict[str, Any], Callable[[float], None]], dict[str, Any]],
     rest: Callable[[], None] = lambda: None,
