@@ -125,12 +125,14 @@ def run(
     deadline: float,
     stopped: Callable[[], str | None] = lambda: None,
     environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
     on_line: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Run a program to its end and return how it ended, whatever its exit status.
 
     :param deadline: on ``time.monotonic()``'s clock; the tree is killed when it passes.
     :param stopped: asked ten times a second; a reason kills the tree.
+    :param stdin: what it reads from its standard input; a pipe holds 64 KiB at most.
     :param on_line: is given each line of both outputs, as they come.
     :raises EngineTimeout: when the deadline passed.
     :raises Stopped: when told to stop.
@@ -139,7 +141,8 @@ def run(
     What the program said before it was killed is a note of the error.
     """
     begun = time.monotonic()
-    process = start(argv, cwd=cwd, environment=environment)
+    process = start(argv, cwd=cwd, environment=environment, stdin=subprocess.PIPE if stdin else None)
+    _tell(process, stdin)
     pump = _Pump(process, on_line)
     try:
         pump.until_end(deadline, stopped)
@@ -150,6 +153,12 @@ def run(
         # It is reaped here, after its group was killed, while its number is still its own.
         kill(process)
     return Outcome(process.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
+
+
+def _tell(process: subprocess.Popen[bytes], text: bytes) -> None:
+    if process.stdin:
+        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+            pipe.write(text)
 
 
 class _Pump:

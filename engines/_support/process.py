@@ -66,6 +66,7 @@ class Process:
                 deadline=context.deadline,
                 stopped=lambda: context.stopped,
                 environment=command.environment,
+                stdin=command.stdin,
                 on_line=on_line if read else None,
             )
         except TaskError as error:

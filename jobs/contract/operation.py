@@ -88,6 +88,8 @@ class Command:
     output_glob: str = ""
     """A pattern in the output folder, for tools that choose the number of files; at least one must match."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    """Written to its standard input: what must not stand on a command line. At most 64 KiB."""
     progress: Callable[[], LineReader] | None = None
     """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
     weight: float = 1.0

@@ -72,6 +72,12 @@ def worker(tmp_path):
         process.communicate()
 
 
+def test_a_program_reads_what_it_is_told_on_its_standard_input(tmp_path):
+    outcome = run("cat", tmp_path, stdin=b"a secret\n")
+
+    assert outcome.stdout == "a secret\n"
+
+
 @pytest.mark.parametrize("status", [0, 1, 77])
 def test_the_exit_status_is_told(tmp_path, status):
     assert run(f"exit {status}", tmp_path).returncode == status
