@@ -78,9 +78,6 @@ class Desk:
 def main() -> None:
     """Start the browser in the slot, then serve."""
     flags = [*FLAGS, f"--user-data-dir={Path.cwd() / 'profile'}"]
-    if os.geteuid() == 0:
-        # It refuses to start as root without.
-        flags.append("--no-sandbox")
     browser = Browser([program(), *flags])
     # A child without its browser is of no use, and says so by ending, even while nobody asks it.
     threading.Thread(target=lambda: os._exit(browser.process.wait() or 1), daemon=True).start()

@@ -110,6 +110,22 @@ class EngineCrashed(TaskError):
     retry = Retry.ONCE
 
 
+class MemoryExceeded(TaskError):
+    """The engine took more memory than it may."""
+
+    code = "MEMORY_EXCEEDED"
+    message = "The engine needs more memory for this file than this service gives it."
+    retry = Retry.ONCE
+
+
+class Unconfined(TaskError):
+    """The engine could not be locked in, so it was not run."""
+
+    code = "INTERNAL_ERROR"
+    message = "Something went wrong on our side; the operator has been told."
+    retry = Retry.INFRASTRUCTURE
+
+
 class ConversionFailed(TaskError):
     """The engine refused, or left no valid output."""
 
