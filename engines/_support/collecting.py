@@ -40,7 +40,7 @@ def copy(source: Path, target: Path, *, room: int) -> int:
     :raises TooMuchOutput: when it is larger than ``room``.
     """
     descriptor = _opened(source)
-    with os.fdopen(descriptor, "rb") as file, target.open("xb") as made:
+    with os.fdopen(descriptor, "rb") as file, target.open("wb") as made:
         size = _checked(descriptor, room)
         left = size
         while left and (data := file.read(min(left, BLOCK))):
