@@ -211,7 +211,7 @@ class Poison(models.Model):
     sha256 = models.TextField()
     """The digests of the inputs, a line each, in order."""
     size = models.BigIntegerField()
-    task_id = models.UUIDField(null=True)
+    task_id = models.UUIDField()
     """The last task that failed on it."""
     owner = models.CharField(max_length=150)
     """Whose that was."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ LIMIT = 2
 """So many strikes in a row, and the input is refused."""
 KEPT_DIGESTS = 100
 """So many of an archive's files are named on the list; all of them count."""
-REFUSED, RELEASED, SUSPECTED = "refused", "released", "suspected"
+STATES = REFUSED, RELEASED, SUSPECTED = "refused", "released", "suspected"
 _REFUSED = Q(strikes__gte=LIMIT)
 
 
@@ -95,7 +95,8 @@ def strike(task_id: uuid.UUID, error: errors.TaskError) -> None:
         return
     suspect = row["suspect"]
     operation, engine, source, target = row["plan"][row["hop"]]
-    known = Poison(
+    last = {"code": error.code, "task_id": task_id, "owner": row["owner__username"]}
+    first = Poison(
         fingerprint=suspect["fingerprint"],
         operation=operation,
         engine=engine,
@@ -104,16 +105,15 @@ def strike(task_id: uuid.UUID, error: errors.TaskError) -> None:
         target=target,
         sha256="\n".join(suspect["sha256"]),
         size=suspect["size"],
+        **last,
     )
-    last = {"code": error.code, "seen_at": Now(), "task_id": task_id, "owner": row["owner__username"]}
-    Poison.objects.bulk_create([known], ignore_conflicts=True)
-    Poison.objects.filter(pk=suspect["fingerprint"]).update(strikes=F("strikes") + 1, **last)
+    Poison.objects.bulk_create([first], ignore_conflicts=True)
+    Poison.objects.filter(pk=first.pk).update(strikes=F("strikes") + 1, seen_at=Now(), **last)
 
 
-def release(fingerprints: Iterable[str], *, by: str) -> int:
-    """Let engines try refused inputs again, with no strikes against them; return how many were refused."""
-    rows = Poison.objects.filter(_REFUSED, pk__in=list(fingerprints))
-    return rows.update(strikes=0, released_at=Now(), released_by=by)
+def release(rows: QuerySet[Poison], *, by: str) -> int:
+    """Let engines try those that are refused again, with no strikes against them; return how many were."""
+    return rows.filter(_REFUSED).update(strikes=0, released_at=Now(), released_by=by)
 
 
 def forget_strikes(*, after: timedelta) -> int:
@@ -122,10 +122,8 @@ def forget_strikes(*, after: timedelta) -> int:
     return old.delete()[0]
 
 
-def with_state(rows: QuerySet[Poison]) -> QuerySet[Poison]:
+def with_state(rows: QuerySet[Poison]) -> QuerySet[Any]:
     """Return the rows with their ``state``: refused, released or suspected."""
-    refused, released = (
-        When(_REFUSED, then=Value(REFUSED)),
-        When(released_at__isnull=False, then=Value(RELEASED)),
-    )
+    refused = When(_REFUSED, then=Value(REFUSED))
+    released = When(released_at__isnull=False, then=Value(RELEASED))
     return rows.annotate(state=Case(refused, released, default=Value(SUSPECTED)))
