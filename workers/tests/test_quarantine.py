@@ -82,6 +82,18 @@ def test_other_options_another_version_or_a_release_let_it_try_again(owner, sett
     assert settle(convert(owner, "crash")) == FINISHED
 
 
+def test_files_that_belong_to_options_count_by_what_is_in_them(owner, settle):
+    def with_subtitles(text):
+        read = {"operation": "import/raw", "file": text, "filename": "s.srt"}
+        draft = intake.parse_task("import/raw", read, owner=owner)
+        return convert(owner, "crash", subtitles=[f"{services.create_task(draft, owner=owner).pk}"])
+
+    settle(with_subtitles("one"))
+
+    assert settle(with_subtitles("one")) == REFUSED
+    assert settle(with_subtitles("two")) == CRASHED
+
+
 def test_tasks_that_run_at_once_have_two_starts_between_them(owner, other, settle):
     tasks = [convert(owner, "crash"), convert(other, "crash")]
 
