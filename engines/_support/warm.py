@@ -141,8 +141,10 @@ class Warm:
         except BaseException as error:
             log.warning("A warm %s did not start: %s", self.name, child.words[-2000:])
             child.end()
-            if isinstance(error, Died):
-                raise errors.EngineCrashed from None
+            # No input has reached it yet, so none is to blame.
+            hangs = isinstance(error, errors.EngineTimeout) and time.monotonic() < deadline
+            if hangs or isinstance(error, Died):
+                raise errors.EngineNotReady from None
             raise
         return child
 

@@ -114,6 +114,14 @@ class EngineCrashed(TaskError):
     strikes_from = 1
 
 
+class EngineNotReady(TaskError):
+    """The engine did not start; it has not seen the input."""
+
+    code = "ENGINE_UNAVAILABLE"
+    message = "The engine could not be started. Try again shortly."
+    retry = Retry.INFRASTRUCTURE
+
+
 class InputQuarantined(TaskError):
     """The input stopped this engine before, with these options; it was not started again."""
 

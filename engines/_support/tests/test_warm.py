@@ -278,12 +278,14 @@ def test_a_dead_idle_child_is_replaced(run, warm):
     assert not child.slot.exists()
 
 
-def test_a_child_that_cannot_start_is_a_crash(tmp_path):
-    (tmp_path / "bad.py").write_text("raise SystemExit('no engine here')")
+@pytest.mark.parametrize("script", ["raise SystemExit('no engine here')", "import time; time.sleep(60)"])
+def test_a_child_that_cannot_start_is_no_fault_of_the_input(tmp_path, monkeypatch, script):
+    monkeypatch.setattr("engines._support.warm.START_SECONDS", 0.5)
+    (tmp_path / "bad.py").write_text(script)
     (tmp_path / "in.txt").write_text("hello")
     warm = Warm(name="bad", script=f"{tmp_path / 'bad.py'}", request=request)
 
-    with pytest.raises(errors.EngineCrashed):
+    with pytest.raises(errors.EngineNotReady):
         warm(Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path), RunContext())
 
 
