@@ -154,13 +154,11 @@ class Warm:
         for folder in ("in", "out"):
             shutil.rmtree(child.slot / folder, ignore_errors=True)
         with self._lock:
-            # Only the last owner's children wait for more, as many as ran at once; and one spare.
-            ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+            ended = [child]
             if keep and not self._closed:
-                self._idle.append(child)
-            else:
-                ended.append(child)
-            self._idle = [other for other in self._idle if other not in ended]
+                # Only the last owner's children wait for more, as many as ran at once; and one spare.
+                ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+                self._idle = [other for other in self._idle if other not in ended] + [child]
         for other in ended:
             other.end()
         with self._lock:

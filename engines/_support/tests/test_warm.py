@@ -132,6 +132,16 @@ def test_another_owner_never_meets_a_child_that_was_used(run):
     assert gone(second)
 
 
+@pytest.mark.parametrize("do", ["crash", "hang"])
+def test_what_stops_one_owners_child_leaves_another_owners_alone(run, do):
+    before = pid(run(context=RunContext(owner="a")))
+
+    with pytest.raises((errors.EngineCrashed, errors.EngineTimeout)):
+        run(do, context=RunContext(owner="b", seconds=10 if do == "crash" else 2))
+
+    assert pid(run(context=RunContext(owner="a"))) == before
+
+
 def test_a_spare_waits_for_the_next_owner(run, warm):
     run(context=RunContext(owner="a"))
     waiting = spare(warm)
