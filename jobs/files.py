@@ -58,6 +58,12 @@ def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> S
     return Stored(key, size, digest)
 
 
+def digest(source: Path) -> str:
+    """Return a file's SHA-256."""
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def share(stored: Stored, *, task: uuid.UUID | str) -> Stored:
     """Store the same bytes for another task; each may be removed without the other."""
     return Stored(copy(stored.key, task=task), stored.size, stored.sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import shutil
@@ -104,12 +105,7 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
         raise errors.InvalidConversionType from error
     except OptionProblem as problem:
         raise errors.ConversionFailed(f"{problem}") from problem
-    capped = min(task.timeout, hop.operation.max_seconds)
-    run.deadline = time.monotonic() + capped
-    try:
-        return _Performance(task, run, hop, options, folder, staged).play()
-    except errors.EngineTimeout as error:
-        raise errors.Timeout if task.timeout <= capped else error from None
+    return _Performance(task, run, hop, options, folder, staged).play()
 
 
 class _Performance:
@@ -126,6 +122,7 @@ class _Performance:
     ) -> None:
         self.task, self.run, self.hop, self.options = task, run, hop, options
         self.folder, self.staged = folder, staged
+        self.ends = time.monotonic() + task.timeout
         self.last = task.hop + 1 == len(task.plan)
         self.names = naming.Names(task.payload.get("filename"))
         self.related = self._related(hop.operation)
@@ -161,7 +158,8 @@ class _Performance:
         stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
         done = self.task.hop > 0 and row.done
         kept = routing.format_of(self.task, row)
-        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done))
+        origin = "" if self.last else row.origin
+        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, origin=origin))
 
     def _run_on(self, rows: list[File]) -> Result:
         here = self.folder / f"{len(self.staged)}"
@@ -177,12 +175,28 @@ class _Performance:
             options=self.options,
             related=self.related,
         )
-        result = self.hop.operation.run(work, self.run)
+        with services.trial(
+            self.task, self.hop, rows, related=self._digests, options=self.options
+        ) as made_by:
+            result = self._run(work)
         if len(self.staged) + len(result.files) > settings.ATHANOR_MAX_OUTPUT_FILES:
             raise errors.TooMuchOutput
-        for output in result.files:
-            self._stage(output, brought)
+        for number, output in enumerate(result.files):
+            origin = "" if self.last or not made_by else f"{made_by}:{number}"
+            self._stage(output, brought, origin)
         return result
+
+    def _run(self, work: Work) -> Result:
+        # Every file has the engine's whole time, so that one that is not done by then is itself to blame.
+        self.run.deadline = min(self.ends, time.monotonic() + self.hop.operation.max_seconds)
+        try:
+            return self.hop.operation.run(work, self.run)
+        except errors.EngineTimeout as error:
+            raise errors.Timeout if self.run.deadline == self.ends else error from None
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, list[str]]:
+        return {name: [files.digest(path) for path in paths] for name, paths in self.related.items()}
 
     def _bring(self, rows: list[File], here: Path) -> dict[Path, File]:
         brought = {}
@@ -215,7 +229,7 @@ class _Performance:
         files.fetch(key, path)
         return path
 
-    def _stage(self, output: Output, brought: dict[Path, File]) -> None:
+    def _stage(self, output: Output, brought: dict[Path, File], origin: str) -> None:
         if output.path.is_symlink() or not output.path.is_file():
             raise errors.ConversionFailed
         row = brought.get(output.path)
@@ -233,7 +247,7 @@ class _Performance:
         folder = output.dir or (inherited.dir if inherited else "")
         kept = self.hop.target or (row.format if row else "") or formats.of(name)
         done = self._is_last_for_file()
-        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done))
+        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, origin=origin))
 
     def _is_last_for_file(self) -> bool:
         wanted = self.task.payload.get("output_format", "")

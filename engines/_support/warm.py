@@ -141,8 +141,10 @@ class Warm:
         except BaseException as error:
             log.warning("A warm %s did not start: %s", self.name, child.words[-2000:])
             child.end()
-            if isinstance(error, Died):
-                raise errors.EngineCrashed from None
+            # No input has reached it yet, so none is to blame.
+            hangs = isinstance(error, errors.EngineTimeout) and time.monotonic() < deadline
+            if hangs or isinstance(error, Died):
+                raise errors.EngineNotReady from None
             raise
         return child
 
@@ -151,13 +153,11 @@ class Warm:
         keep = keep and child.uses < USES and child.memory() < HELD_BYTES
         child.clear()
         with self._lock:
-            # Only the last owner's children wait for more, as many as ran at once; and one spare.
-            ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+            ended = [child]
             if keep and not self._closed:
-                self._idle.append(child)
-            else:
-                ended.append(child)
-            self._idle = [other for other in self._idle if other not in ended]
+                # Only the last owner's children wait for more, as many as ran at once; and one spare.
+                ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+                self._idle = [other for other in self._idle if other not in ended] + [child]
         for other in ended:
             other.end()
         with self._lock:

@@ -42,6 +42,8 @@ class TaskError(AthanorError):
     code = "UNKNOWN_ERROR"
     message = "Something went wrong on our side."
     retry = Retry.NEVER
+    strikes_from = 0
+    """From which failed attempt of a task on it speaks against the input (see quarantine); 0: never."""
 
 
 class InternalError(TaskError):
@@ -100,6 +102,7 @@ class EngineTimeout(TaskError):
     code = "TIMEOUT"
     message = "The engine did not end in time. The file may be too large or damaged."
     retry = Retry.ONCE
+    strikes_from = 1
 
 
 class EngineCrashed(TaskError):
@@ -108,6 +111,25 @@ class EngineCrashed(TaskError):
     code = "ENGINE_CRASHED"
     message = "The engine stopped unexpectedly on this file. It may be damaged."
     retry = Retry.ONCE
+    strikes_from = 1
+
+
+class EngineNotReady(TaskError):
+    """The engine did not start; it has not seen the input."""
+
+    code = "ENGINE_UNAVAILABLE"
+    message = "The engine could not be started. Try again shortly."
+    retry = Retry.INFRASTRUCTURE
+
+
+class InputQuarantined(TaskError):
+    """The input stopped this engine before, with these options; it was not started again."""
+
+    code = "INPUT_QUARANTINED"
+    message = (
+        "This file stopped the engine twice with these options and is not tried again. "
+        "Try other options or another engine, or ask the operator to release it."
+    )
 
 
 class MemoryExceeded(TaskError):
@@ -201,6 +223,8 @@ class LeaseLost(TaskError):
     code = "WORKER_LOST"
     message = "The machines working on this task stopped several times. The file may crash the engine."
     retry = Retry.INFRASTRUCTURE
+    # Machines also stop by themselves, and take along whatever runs there.
+    strikes_from = 2
 
 
 class Stopped(TaskError):

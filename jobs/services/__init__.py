@@ -10,6 +10,7 @@ from .accepting import (
     retry,
 )
 from .moving import UPLOAD, Staged
+from .quarantine import forget_strikes, release, trial
 from .repairing import advance_stuck, end_overdue, forget_old, forget_orphans, ring_again, take_from_dead
 from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
 
@@ -29,12 +30,15 @@ __all__ = [
     "finish",
     "forget_old",
     "forget_orphans",
+    "forget_strikes",
     "hand_back",
     "lost",
     "ready",
     "receive_upload",
+    "release",
     "retry",
     "ring_again",
     "take_from_dead",
     "tell_progress",
+    "trial",
 ]

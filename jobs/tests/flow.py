@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from jobs import registry
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
-from jobs.contract.errors import ConversionFailed, EngineCrashed, Stopped
+from jobs.contract.errors import ConversionFailed, EngineCrashed, EngineTimeout, Stopped
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
+started: list[str] = []
+"""The texts that ``shout`` was started on while the fakes are offered."""
+cured = threading.Event()
+"""Lets ``shout`` survive whatever ends it."""
+ENDS: dict[str, Callable[[], BaseException]] = {
+    "refuse": lambda: ConversionFailed("It refuses."),
+    "crash": EngineCrashed,
+    "hang": EngineTimeout,
+    "kill": lambda: SystemExit("the worker is killed"),
+    "bug": lambda: RuntimeError("a bug of ours"),
+}
+"""How ``shout`` ends on a text with such a first word."""
 
 
 def fetch(work: Work, _context: Context) -> Result:
@@ -26,12 +39,13 @@ def shout(work: Work, context: Context) -> Result:
     """Copy the input in capitals."""
     context.progress(50)
     text = work.input.read_text()
-    if text == "refuse":
-        raise ConversionFailed("It refuses.")
-    if text == "crash":
-        raise EngineCrashed
-    if text == "bug":
-        raise RuntimeError("a bug of ours")
+    started.append(text)
+    word = text.partition(" ")[0].lower()
+    if word in ENDS and not cured.is_set():
+        raise ENDS[word]()
+    if text == "dated":
+        # Crashes the next hop, and is never the same twice.
+        text = f"crash {uuid.uuid4()}"
     while text == "slow" and not gate.wait(0.02):
         if context.stopped:
             raise Stopped(context.stopped)
@@ -138,11 +152,13 @@ OPERATIONS = (
 
 
 @contextmanager
-def offered() -> Iterator[None]:
-    """Offer the fakes and nothing else, for as long as the block lasts."""
+def offered(*more: Operation) -> Iterator[None]:
+    """Offer the fakes, and what else is given, and nothing else, for as long as the block lasts."""
+    started.clear()
+    cured.clear()
     known: Callable[[], tuple[Operation, ...]] = registry.operations
     registry.forget()
-    registry.operations = lambda: OPERATIONS  # type: ignore[assignment]
+    registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]
     registry._ways.cache_clear()
     try:
         yield

@@ -12,28 +12,9 @@ from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
 from workers import executor
-from workers.heartbeat import DRAINING, Heartbeat
+from workers.heartbeat import DRAINING
 
 pytestmark = pytest.mark.usefixtures("fakes")
-
-QUEUES = ("storage", "shouter", "painter", "archivetool")
-
-
-@pytest.fixture
-def station():
-    return executor.Station("worker-1", "host", {"shouter": "1.2"}, Heartbeat())
-
-
-@pytest.fixture
-def run_all(station):
-    def run() -> int:
-        ran = 0
-        while sum(executor.run_next(queue, station) for queue in QUEUES):
-            ran += 1
-            assert ran < 100
-        return ran
-
-    return run
 
 
 def create(owner, **tasks):

@@ -147,6 +147,16 @@ def test_another_owner_never_meets_a_child_that_was_used(run, warm):
     assert gone(children[1])
 
 
+@pytest.mark.parametrize("do", ["crash", "hang"])
+def test_what_stops_one_owners_child_leaves_another_owners_alone(run, do):
+    before = child(run(context=RunContext(owner="a")))
+
+    with pytest.raises((errors.EngineCrashed, errors.EngineTimeout)):
+        run(do, context=RunContext(owner="b", seconds=10 if do == "crash" else 2))
+
+    assert child(run(context=RunContext(owner="a"))) == before
+
+
 def test_a_spare_waits_for_the_next_owner(run, warm):
     run(context=RunContext(owner="a"))
     waiting = spare(warm)
@@ -301,12 +311,14 @@ def test_a_dead_idle_child_is_replaced(run, warm):
     assert gone(dead)
 
 
-def test_a_child_that_cannot_start_is_a_crash(tmp_path):
-    (inner_code.folder() / "engines" / "_support" / "bad.py").write_text("raise SystemExit('no engine here')")
+@pytest.mark.parametrize("script", ["raise SystemExit('no engine here')", "import time; time.sleep(60)"])
+def test_a_child_that_cannot_start_is_no_fault_of_the_input(tmp_path, monkeypatch, script):
+    monkeypatch.setattr("engines._support.warm.START_SECONDS", 0.5)
+    (inner_code.folder() / "engines" / "_support" / "bad.py").write_text(script)
     (tmp_path / "in.txt").write_text("hello")
     warm = Warm(name="bad", script="bad.py", request=request)
 
-    with pytest.raises(errors.EngineCrashed):
+    with pytest.raises(errors.EngineNotReady):
         warm(Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path), RunContext())
 
 
