@@ -10,7 +10,15 @@ from .accepting import (
     retry,
 )
 from .moving import UPLOAD, Staged
-from .repairing import advance_stuck, end_overdue, forget_old, forget_orphans, ring_again, take_from_dead
+from .repairing import (
+    advance_stuck,
+    end_overdue,
+    forget_old,
+    forget_orphans,
+    reseal,
+    ring_again,
+    take_from_dead,
+)
 from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
 
 __all__ = [
@@ -33,6 +41,7 @@ __all__ = [
     "lost",
     "ready",
     "receive_upload",
+    "reseal",
     "retry",
     "ring_again",
     "take_from_dead",

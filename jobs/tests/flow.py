@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jobs import registry
+from jobs import registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
 from jobs.contract.errors import ConversionFailed, EngineCrashed, Stopped
 
@@ -31,7 +31,12 @@ def shout(work: Work, context: Context) -> Result:
     if text == "crash":
         raise EngineCrashed
     if text == "bug":
-        raise RuntimeError("a bug of ours")
+        raise RuntimeError(f"a bug of ours with {work.options['password']}")
+    if text == "tell":
+        told = work.options["password"]
+        context.progress(60, f"Trying {told}")
+        context.record(argv=["shout", told], output=f"{told} is wrong")
+        raise ConversionFailed(f"It does not open with {told}.")
     while text == "slow" and not gate.wait(0.02):
         if context.stopped:
             raise Stopped(context.stopped)
@@ -144,8 +149,10 @@ def offered() -> Iterator[None]:
     registry.forget()
     registry.operations = lambda: OPERATIONS  # type: ignore[assignment]
     registry._ways.cache_clear()
+    secrets.names.cache_clear()
     try:
         yield
     finally:
         registry.operations = known  # type: ignore[assignment]
         registry.forget()
+        secrets.names.cache_clear()
