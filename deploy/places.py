@@ -53,6 +53,7 @@ def environment(
         usual["ATHANOR_EVENTS_URL"] = f"unix://{quote(f'{redis}')}"
     ours = {
         "ATHANOR_DATA_DIR": f"{data_dir}",
+        "ATHANOR_EMBEDDED": "1",
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "PYTHONUNBUFFERED": "1",
         # Compiled once, whatever this shell prefers: each process would compile everything again.

@@ -12,11 +12,10 @@ from urllib.parse import quote, urlsplit
 
 from jobs.contract import limits
 
+from . import startup
+from .startup import SettingError
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class SettingError(ValueError):
-    """A setting cannot be used as it is."""
 
 
 def _flag(text: str) -> bool:
@@ -62,11 +61,20 @@ _BROKER_URL = _setting("BROKER_URL", "", "Celery's broker; empty for the embedde
 _EVENTS_URL = _setting(
     "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker, if it is Redis.", str
 )
+ATHANOR_EMBEDDED = _setting(
+    "EMBEDDED", False, "Whether keys made in DATA_DIR will do; the embedded stack says so itself.", _flag
+)
 ATHANOR_SECRET_KEY = _setting(
-    "SECRET_KEY", "", "Signs sessions and download links; empty makes one in DATA_DIR.", str
+    "SECRET_KEY", "", "Signs sessions and download links; to be given, but the embedded stack makes one.", str
 )
 ATHANOR_SIGNING_KEYS = _setting(
     "SIGNING_KEYS", _NONE, "Older secret keys whose links still verify, comma-separated.", _words
+)
+_SEALING_KEYS = _setting(
+    "SEALING_KEYS", "", "Seal secrets at rest: id:base64, comma-separated; the first seals, all open.", str
+)
+_SEALING_KEYS_FILE = _setting(
+    "SEALING_KEYS_FILE", "", "A file that holds them instead; the embedded stack makes one in DATA_DIR.", str
 )
 ATHANOR_DEBUG = _setting("DEBUG", False, "Django's debug mode; never outside development.", _flag)
 ATHANOR_ALLOWED_HOSTS = _setting("ALLOWED_HOSTS", _ANY, "Host names we answer to, comma-separated.", _words)
@@ -108,18 +116,21 @@ ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"
 
 
 def _secret_key() -> str:
-    # The embedded stack makes its own key once, so that no two installations share one.
-    if given := ATHANOR_SECRET_KEY:
-        return str(given)
-    path = ATHANOR_DATA_DIR / "secret_key"
-    ATHANOR_DATA_DIR.mkdir(parents=True, exist_ok=True)
+    # Made once, so that no two installations share one.
+    return ATHANOR_SECRET_KEY or startup.kept(ATHANOR_DATA_DIR / "secret_key", secrets.token_urlsafe(48))
+
+
+def _sealing_keys() -> dict[str, bytes]:
+    if _SEALING_KEYS:
+        return startup.sealing_keys(_SEALING_KEYS, name="ATHANOR_SEALING_KEYS")
+    if not _SEALING_KEYS_FILE:
+        path = ATHANOR_DATA_DIR / "sealing_keys"
+        return startup.sealing_keys(startup.kept(path, f"{startup.new_sealing_key()}\n"), name=f"{path}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text()
+        text = Path(_SEALING_KEYS_FILE).read_text()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"ATHANOR_SEALING_KEYS_FILE cannot be read: {error}") from error
+    return startup.sealing_keys(text, name=_SEALING_KEYS_FILE)
 
 
 def _database() -> dict[str, Any]:
@@ -134,7 +145,10 @@ def _database() -> dict[str, Any]:
                 # A deferred transaction that reads before it writes fails at once under contention.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                # What is deleted leaves no bytes behind.
+                "init_command": (
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;"
+                ),
             },
         }
     url = urlsplit(ATHANOR_DATABASE_URL)
@@ -153,6 +167,16 @@ def _database() -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key()
+ATHANOR_SEALING_KEYS = _sealing_keys()
+# Why no process may start to serve or to work.
+ATHANOR_REFUSALS: tuple[str, ...] = ()
+if not ATHANOR_EMBEDDED:
+    ATHANOR_REFUSALS = startup.refusals(
+        secret_keys=(ATHANOR_SECRET_KEY, *ATHANOR_SIGNING_KEYS),
+        sealing_keys=tuple(ATHANOR_SEALING_KEYS.values()),
+        given=bool(_SEALING_KEYS or _SEALING_KEYS_FILE),
+        debug=ATHANOR_DEBUG,
+    )
 DEBUG = ATHANOR_DEBUG
 ALLOWED_HOSTS = list(ATHANOR_ALLOWED_HOSTS)
 DATABASES = {"default": _database()}
@@ -224,7 +248,12 @@ ATHANOR_STORAGE_URL = _STORAGE_URL or ATHANOR_PUBLIC_URL
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "deploy.loglines.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ATHANOR_LOG_LEVEL},
     "loggers": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import intake, registry
+from . import intake, registry, secrets
 from .contract import Inputs, errors, formats
 from .models import File, Task
 from .registry import Hop
@@ -49,12 +49,13 @@ def columns(hop: Hop) -> dict[str, Any]:
 
 
 def options(task: Task) -> dict[str, Any]:
-    """Return the options for the hop a task is at, defaults included.
+    """Return the options for the hop a task is at, defaults included, its secrets opened.
 
     On a route each option counts once: pages are chosen on the way in, quality is set on the way out.
 
     :raises LookupError: when the hop is no longer offered.
     :raises OptionProblem: when a value cannot be meant for this engine.
+    :raises CannotOpen: when a secret it needs cannot be opened.
     """
     records = [registry.hop(key).operation for key in task.plan]
     here = records[task.hop]
@@ -66,7 +67,8 @@ def options(task: Task) -> dict[str, Any]:
         declaring = [n for n, record in enumerate(records) if option.name in {o.name for o in record.options}]
         if task.hop != (declaring[0] if option.selects else declaring[-1]):
             payload.pop(option.name, None)
-    return intake.read_options(here, payload)
+    asked = {option.name: payload.get(option.name) for option in here.options}
+    return intake.read_options(here, secrets.opened(asked, task=task.pk))
 
 
 def format_of(task: Task, file: File) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs import files, naming, registry, routing, services
+from jobs import files, naming, registry, routing, sealing, secrets, services
 from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
 from jobs.models import File, Task
 from jobs.registry import Hop
@@ -48,6 +48,7 @@ def run_next(queue: str, station: Station) -> bool:
         hops=max(1, len(task.plan)),
         percent=task.percent,
     )
+    secrets.hide(run.redact)
     with station.heartbeat.holding(run):
         _attempt(task, run)
     return True
@@ -66,13 +67,13 @@ def _attempt(task: Task, run: Run) -> None:
     except Exception as error:  # noqa: BLE001 - whatever happens, the task gets a verdict
         _discard(staged)
         services.fail(
-            task, _verdict(error, task), arguments="\n".join(run.arguments), output="\n".join(run.output)
+            task, _verdict(error, run), arguments="\n".join(run.arguments), output="\n".join(run.output)
         )
     else:
         won = services.finish(
             task,
             staged,
-            message=result.message,
+            message=result.message and run.redact(result.message),
             extra=result.extra,
             arguments="\n".join(run.arguments),
             output="\n".join(run.output),
@@ -83,12 +84,13 @@ def _attempt(task: Task, run: Run) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verdict(error: Exception, task: Task) -> errors.TaskError:
+def _verdict(error: Exception, run: Run) -> errors.TaskError:
     if isinstance(error, errors.TaskError):
+        error.message = run.redact(error.message)
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return errors.DiskFull()
-    log.error("Task %s failed by a bug of ours", task.pk, exc_info=error)
+    log.error("Task %s failed by a bug of ours", run.task, exc_info=error)
     return errors.InternalError()
 
 
@@ -105,6 +107,11 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
         raise errors.InvalidConversionType from error
     except OptionProblem as problem:
         raise errors.ConversionFailed(f"{problem}") from problem
+    except sealing.CannotOpen as error:
+        log.error("A secret of task %s cannot be opened: %s", task.pk, error)
+        run.output.append(f"{error}")
+        raise errors.SecretLost from error
+    run.options = options
     return _Performance(task, run, hop, options, folder, staged).play()
 
 

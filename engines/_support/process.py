@@ -44,7 +44,7 @@ class Process:
     def _run(self, work: Work, cell: Cell, context: Context) -> Result:
         if self.probe and self.read:
             outcome = self._launch(self.probe(work), cell, context, share=(0, 0))
-            work = replace(work, facts=self.read(outcome.stdout))
+            work = replace(work, facts={**work.facts, **self.read(outcome.stdout)})
         commands = self.plan(work)
         total = sum(command.weight for command in commands)
         done = 0.0
@@ -79,9 +79,11 @@ class Process:
                 on_line=on_line if read else None,
             )
         except TaskError as error:
-            context.record(argv=command.argv, output="\n".join(getattr(error, "__notes__", ())))
+            said = () if command.quiet else getattr(error, "__notes__", ())
+            context.record(argv=command.argv, output="\n".join(said))
             raise
-        context.record(argv=command.argv, output=outcome.words)
+        silent = command.quiet and not outcome.returncode
+        context.record(argv=command.argv, output="" if silent else outcome.words)
         if outcome.returncode:
             raise self._failure(outcome)
         return outcome

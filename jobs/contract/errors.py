@@ -175,6 +175,17 @@ class PasswordRequired(TaskError):
     message = "The file is protected by a password. Set the password option to the right one."
 
 
+class SecretLost(TaskError):
+    """A secret of the task cannot be opened here: its key is gone, or this worker does not have it."""
+
+    code = "SECRET_LOST"
+    message = (
+        "A password or header of this task can no longer be read, since the service's keys have changed."
+        " Send the task again."
+    )
+    retry = Retry.INFRASTRUCTURE
+
+
 class FileTooLarge(TaskError):
     """A file is above the cap."""
 

@@ -90,6 +90,8 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     """Written to its standard input: what must not stand on a command line. At most 64 KiB."""
+    quiet: bool = False
+    """What it prints may hold secrets: it is kept for nobody, unless it fails."""
     progress: Callable[[], LineReader] | None = None
     """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
     weight: float = 1.0

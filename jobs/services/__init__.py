@@ -11,7 +11,15 @@ from .accepting import (
 )
 from .moving import UPLOAD, Staged
 from .quarantine import forget_strikes, release, trial
-from .repairing import advance_stuck, end_overdue, forget_old, forget_orphans, ring_again, take_from_dead
+from .repairing import (
+    advance_stuck,
+    end_overdue,
+    forget_old,
+    forget_orphans,
+    reseal,
+    ring_again,
+    take_from_dead,
+)
 from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
 
 __all__ = [
@@ -36,6 +44,7 @@ __all__ = [
     "ready",
     "receive_upload",
     "release",
+    "reseal",
     "retry",
     "ring_again",
     "take_from_dead",

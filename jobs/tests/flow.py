@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jobs import registry
+from jobs import registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
 from jobs.contract.errors import ConversionFailed, EngineCrashed, EngineTimeout, Stopped
 
@@ -22,7 +22,6 @@ ENDS: dict[str, Callable[[], BaseException]] = {
     "crash": EngineCrashed,
     "hang": EngineTimeout,
     "kill": lambda: SystemExit("the worker is killed"),
-    "bug": lambda: RuntimeError("a bug of ours"),
 }
 """How ``shout`` ends on a text with such a first word."""
 
@@ -40,6 +39,13 @@ def shout(work: Work, context: Context) -> Result:
     context.progress(50)
     text = work.input.read_text()
     started.append(text)
+    if text == "bug":
+        raise RuntimeError(f"a bug of ours with {work.options['password']}")
+    if text == "tell":
+        told = work.options["password"]
+        context.progress(60, f"Trying {told}")
+        context.record(argv=["shout", told], output=f"{told} is wrong")
+        raise ConversionFailed(f"It does not open with {told}.")
     word = text.partition(" ")[0].lower()
     if word in ENDS and not cured.is_set():
         raise ENDS[word]()
@@ -160,8 +166,10 @@ def offered(*more: Operation) -> Iterator[None]:
     registry.forget()
     registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]
     registry._ways.cache_clear()
+    secrets.names.cache_clear()
     try:
         yield
     finally:
         registry.operations = known  # type: ignore[assignment]
         registry.forget()
+        secrets.names.cache_clear()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import logging
 import threading
 import uuid
 from datetime import timedelta
@@ -12,9 +14,27 @@ from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
 from workers import executor
-from workers.heartbeat import DRAINING
+from workers.heartbeat import DRAINING, Run
 
 pytestmark = pytest.mark.usefixtures("fakes")
+
+SECRET = "seeded-secret-value"
+
+
+@pytest.fixture
+def lines():
+    """Return what is written to the log meanwhile, as it is written."""
+    stream = io.StringIO()
+    [configured] = [each for each in logging.getLogger().handlers if is_ours(each)]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(configured.formatter)
+    logging.getLogger().addHandler(handler)
+    yield stream.getvalue
+    logging.getLogger().removeHandler(handler)
+
+
+def is_ours(handler):
+    return type(handler.formatter).__name__ == "Line"
 
 
 def create(owner, **tasks):
@@ -360,3 +380,42 @@ def _some_file(settings):
     path = settings.ATHANOR_WORK_DIR / uuid.uuid4().hex
     path.write_text("some bytes")
     return path
+
+
+@pytest.mark.parametrize("text", ["tell", "bug"])
+def test_no_secret_a_run_was_given_is_kept_or_logged(owner, run_all, text, lines):
+    job = create(owner, a=make(text), b=to_pdf("a", password=SECRET))
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="b")
+    assert SECRET not in f"{Task.objects.filter(pk=task.pk).values()}"
+    if text == "tell":
+        assert task.message == "It does not open with ********."
+        assert (task.arguments, task.output) == ("shout ********", "******** is wrong")
+    else:
+        assert "RuntimeError: a bug of ours with ********" in lines()
+    assert SECRET not in lines()
+
+
+def test_progress_tells_no_secret():
+    run = Run(uuid.uuid4(), 1, "1", 0.0, options={"password": SECRET})
+
+    run.progress(50, f"Trying {SECRET}")
+
+    assert run.message == "Trying ********"
+    assert SECRET not in f"{run}"
+
+
+def test_a_task_whose_key_is_gone_says_so(owner, run_all, settings, lines):
+    job = create(owner, a=make(), b=to_pdf("a", password=SECRET))
+    settings.ATHANOR_SEALING_KEYS = {"other": b"x" * 32}
+
+    for _ in range(3):
+        run_all()
+        Task.objects.filter(status=Status.QUEUED).update(ready_at=timezone.now())
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.code, task.attempt) == (Status.ERROR, "SECRET_LOST", 3)
+    assert "not among ATHANOR_SEALING_KEYS" in task.output
+    assert "not among ATHANOR_SEALING_KEYS" in lines()
