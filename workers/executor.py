@@ -13,7 +13,7 @@ from pathlib import Path
 from django.conf import settings
 
 from jobs import files, naming, registry, routing, services
-from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
+from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats, outbound
 from jobs.models import File, Task
 from jobs.registry import Hop
 
@@ -83,6 +83,9 @@ def _attempt(task: Task, run: Run) -> None:
 
 
 def _verdict(error: Exception, task: Task) -> errors.TaskError:
+    # Whatever a library makes of it; it must not be taken for a server that does not answer.
+    if refusal := outbound.refusal_of(error):
+        return refusal
     if isinstance(error, errors.TaskError):
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
