@@ -113,6 +113,9 @@ ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm e
 ATHANOR_WARM_MEGABYTES = _setting(
     "WARM_MEGABYTES", 1024, "Memory above which a warm engine is replaced after a conversion.", int
 )
+ATHANOR_PAGE_MEGABYTES = _setting(
+    "PAGE_MEGABYTES", 1024, "What a page in the browser may load from the network, and send.", int
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
 ATHANOR_OUTBOUND_ALLOW = _setting(
     "OUTBOUND_ALLOW",

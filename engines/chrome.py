@@ -109,6 +109,7 @@ WARM = Warm(
     request=request,
     environment={"PYTHONPATH": f"{ROOT}"},
     secret=("headers",),
+    egress=True,
 )
 TOOL = Tool(name="chromium", argv=(program(), "--version"))
 

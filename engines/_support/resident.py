@@ -20,6 +20,7 @@ from typing import Any
 from jobs.contract import errors
 
 from . import launcher
+from .egress import Egress
 
 ANSWER_BYTES = 8 * 1024 * 1024
 """The longest line a child may send; none of ours comes near it."""
@@ -47,18 +48,29 @@ class Died(Exception):
 class Child:
     """One warm child and its slot folder, the only place files reach it."""
 
-    def __init__(self, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, argv: tuple[str, ...], environment: Mapping[str, str], *, egress: bool = False
+    ) -> None:
+        """Start the child.
+
+        :param egress: give it a way out, open while it answers; ``ATHANOR_EGRESS`` tells it the socket.
+        """
         self.owner: str | None = None
         self.uses = 0
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
+        self._egress: Egress | None = None
         try:
-            short = {"TMPDIR": f"{_short(self.slot.parent) / self.slot.name}"}
-            environment = {**ENVIRONMENT, **short, **environment}
+            short = _short(self.slot.parent) / self.slot.name
+            environment = {**ENVIRONMENT, "TMPDIR": f"{short}", **environment}
+            if egress:
+                self._egress = Egress(short / "egress")
+                self._egress.start()
+                environment |= {"ATHANOR_EGRESS": f"{short / 'egress'}"}
             self._process = launcher.start(
                 argv, cwd=self.slot, environment=environment, stdin=subprocess.PIPE
             )
         except BaseException:
-            shutil.rmtree(self.slot, ignore_errors=True)
+            self._leave()
             raise
         assert self._process.stdin and self._process.stdout and self._process.stderr
         for pipe in (self._process.stdin, self._process.stdout):
@@ -102,8 +114,9 @@ class Child:
         """Send a request and return the child's last answer to it."""
         self._words.clear()
         self.uses += 1
-        self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
-        return self._receive(deadline, stopped, on_percent)
+        with self._egress.opened() if self._egress else contextlib.nullcontext():
+            self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
+            return self._receive(deadline, stopped, on_percent)
 
     def _send(self, data: bytes, deadline: float, stopped: Callable[[], str | None]) -> None:
         # A child that hangs does not read, and a pipe holds only 64 KiB.
@@ -155,6 +168,11 @@ class Child:
     def end(self) -> None:
         """Kill the child with everything it started, and remove its folder."""
         launcher.kill(self._process)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._egress:
+            self._egress.close()
         shutil.rmtree(self.slot, ignore_errors=True)
 
 
