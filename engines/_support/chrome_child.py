@@ -35,6 +35,8 @@ def way_out(port: int) -> list[str]:
         "--proxy-bypass-list=<-loopback>",
         f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {HOST}",
         "--dns-prefetch-disable",
+        # Its name in this version, and in others.
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp",
         "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     ]
 

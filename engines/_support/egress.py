@@ -47,6 +47,8 @@ class Egress:
         self._most = most
         self._left = [0, 0]
         self._open = False
+        self._refused: set[tuple[str, int]] = set()
+        """What need not be decided, and told to the log, for every image of a page."""
         self._connections: set[asyncio.Task[None]] = set()
         self._lookups = ThreadPoolExecutor(max_workers=_LOOKUPS, thread_name_prefix="egress-lookup")
         self._server: asyncio.Server | None = None
@@ -59,6 +61,7 @@ class Egress:
     def opened(self) -> Iterator[None]:
         """Let connections out during the block, with a fresh budget of bytes; at its end all are cut."""
         self._left = [self._most, self._most]
+        self._refused.clear()
         self._open = True
         try:
             yield
@@ -121,8 +124,14 @@ class Egress:
         async with asyncio.timeout(IDLE_SECONDS):
             line = await reader.readline()
         host, port = read_line(line)
+        if (host, port) in self._refused:
+            raise AddressRefused
         loop = asyncio.get_running_loop()
-        left = await loop.run_in_executor(self._lookups, outbound.resolve, host, port)
+        try:
+            left = await loop.run_in_executor(self._lookups, outbound.resolve, host, port)
+        except AddressRefused:
+            self._refused.add((host, port))
+            raise
         ends = loop.time() + CONNECT_SECONDS
         while True:
             address = left.pop(0)
@@ -148,10 +157,13 @@ def read_line(line: bytes) -> tuple[str, int]:
     :raises OSError: when it is no host that a URL could have.
     """
     host, _, port = line.decode("ascii", errors="replace").strip().rpartition(" ")
+    text = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
     try:
-        url = urls.parse(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
+        url = urls.parse(text)
     except urls.InvalidURL as error:
         raise socket.gaierror(socket.EAI_NONAME, "This is no host's name") from error
+    if text.count("/") != 3 or "?" in text or "#" in text:
+        raise socket.gaierror(socket.EAI_NONAME, "This is more than a host's name")
     return url.host, url.port
 
 
