@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from jobs import registry
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
-from jobs.contract.errors import ConversionFailed, EngineCrashed, Stopped
+from jobs.contract.errors import AddressRefused, ConversionFailed, EngineCrashed, Stopped
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
@@ -30,6 +30,11 @@ def shout(work: Work, context: Context) -> Result:
         raise ConversionFailed("It refuses.")
     if text == "crash":
         raise EngineCrashed
+    if text == "unreachable":
+        try:
+            raise AddressRefused
+        except AddressRefused:
+            raise OSError("The server does not answer.")  # noqa: B904 - as libraries do
     if text == "bug":
         raise RuntimeError("a bug of ours")
     while text == "slow" and not gate.wait(0.02):
