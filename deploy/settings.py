@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from jobs.contract import limits
+from jobs.contract.reach import Reach
 
 from . import startup
 from .startup import SettingError
@@ -26,6 +27,15 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+def _reach(text: str) -> tuple[str, ...]:
+    Reach.read(text)
+    return _words(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in _words(text))
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting: ``ATHANOR_<NAME>`` in the environment."""
@@ -37,6 +47,7 @@ class Setting:
 
 T = TypeVar("T")
 _NONE: tuple[str, ...] = ()
+_NO_PORTS: tuple[int, ...] = ()
 _ANY: tuple[str, ...] = ("*",)
 SETTINGS: list[Setting] = []
 """Every setting, for the documentation."""
@@ -110,7 +121,24 @@ ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm e
 ATHANOR_WARM_MEGABYTES = _setting(
     "WARM_MEGABYTES", 1024, "Memory above which a warm engine is replaced after a conversion.", int
 )
+ATHANOR_PAGE_MEGABYTES = _setting(
+    "PAGE_MEGABYTES", 1024, "What a page in the browser may load from the network, and send.", int
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
+ATHANOR_OUTBOUND_ALLOW = _setting(
+    "OUTBOUND_ALLOW",
+    _NONE,
+    "Networks (10.0.0.0/8) and hosts (files.internal, *.internal) that customers' URLs may lead to besides "
+    "the public internet, comma-separated.",
+    _reach,
+)
+ATHANOR_OUTBOUND_PORTS = _setting(
+    "OUTBOUND_PORTS",
+    _NO_PORTS,
+    "Ports that customers' URLs may name besides 80, 443 (22 for SFTP) and those above 1023, of which "
+    "some of databases and the like are left out.",
+    _numbers,
+)
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
 ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"
 

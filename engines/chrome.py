@@ -108,6 +108,7 @@ WARM = Warm(
     request=request,
     profile=BROWSER,
     secret=("headers",),
+    egress=True,
 )
 TOOL = Tool(name="chromium", argv=(program(), "--version"))
 

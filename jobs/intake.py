@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from . import graph, registry
-from .contract import Inputs, Operation, Option, OptionProblem, formats
+from .contract import Inputs, Operation, Option, OptionProblem, addresses, formats, reach, urls
 from .contract.errors import InvalidData, UnsupportedConversion
 from .models import Account, Task
 
@@ -339,8 +339,14 @@ def _blank(option: Option, value: Any) -> bool:
 
 
 def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]\S*", value, re.IGNORECASE):
-        raise OptionProblem("The webhook_url format is invalid.")
+    try:
+        url = urls.parse(value)
+    except urls.InvalidURL:
+        raise OptionProblem("The webhook_url format is invalid.") from None
+    # A name is looked up when there is something to tell; it may not exist yet.
+    address = addresses.literal(url.host)
+    if address and reach.allowed().objection(address, url.port):
+        raise OptionProblem("The webhook_url leads to an address this service does not connect to.")
     return value
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 
 from jobs import files, naming, registry, routing, sealing, secrets, services
-from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
+from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats, outbound
 from jobs.models import File, Task
 from jobs.registry import Hop
 
@@ -85,6 +85,9 @@ def _attempt(task: Task, run: Run) -> None:
 
 
 def _verdict(error: Exception, run: Run) -> errors.TaskError:
+    # Whatever a library makes of it; it must not be taken for a server that does not answer.
+    if refusal := outbound.refusal_of(error):
+        return refusal
     if isinstance(error, errors.TaskError):
         error.message = run.redact(error.message)
         return error

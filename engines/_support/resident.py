@@ -19,11 +19,13 @@ from jobs.contract.erasing import erase
 
 from . import inner_code, launcher
 from .cells import Cell
+from .egress import Egress
 from .guard import memory_of, parents, tree
-from .room import CODE, INPUT, OUTPUT, WORK, Profile, Room
+from .room import CODE, EGRESS, INPUT, OUTPUT, WORK, Profile, Room
 
 ANSWER_BYTES = 8 * 1024 * 1024
 """The longest line a child may send; none of ours comes near it."""
+SOCKET = "socket"
 PYTHON = "/usr/bin/python3"
 """The distribution's own: the one LibreOffice's bridge is built for, and the one that is seen inside."""
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": "{code}"}
@@ -37,15 +39,32 @@ class Died(Exception):
 class Child:
     """One warm child and its slot folder, the only place files reach it."""
 
-    def __init__(self, name: str, script: str, environment: Mapping[str, str], profile: Profile) -> None:
-        """Start the script of ours, whose environment may speak of ``{code}``, where our code lies inside."""
+    def __init__(
+        self,
+        name: str,
+        script: str,
+        environment: Mapping[str, str],
+        profile: Profile,
+        *,
+        egress: bool = False,
+    ) -> None:
+        """Start the script of ours, whose environment may speak of ``{code}``, where our code lies inside.
+
+        :param egress: give it a way out, open while it answers; ``ATHANOR_EGRESS`` tells it the socket.
+        """
         self.owner: str | None = None
         self.uses = 0
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
         self._open = contextlib.ExitStack()
         self._open.callback(erase, self.slot)
+        self._egress: Egress | None = None
         try:
-            self.cell = self._open.enter_context(Cell(self._room(), profile))
+            self.cell = self._open.enter_context(Cell(self._room(egress=egress), profile))
+            if egress:
+                self._egress = Egress(self.slot / "egress" / SOCKET)
+                self._egress.start()
+                self._open.callback(self._egress.close)
+                environment = {**environment, "ATHANOR_EGRESS": f"{self.cell.named(EGRESS)}/{SOCKET}"}
             code = self.cell.named(CODE)
             given = {name: text.format(code=code) for name, text in {**ENVIRONMENT, **environment}.items()}
             argv = (PYTHON, f"{code}/engines/_support/{script}")
@@ -61,12 +80,12 @@ class Child:
         self._drain = threading.Thread(target=self._keep_words, daemon=True)
         self._drain.start()
 
-    def _room(self) -> Room:
+    def _room(self, *, egress: bool) -> Room:
         self.slot.chmod(0o711)
-        inputs, outputs, work = (self.slot / name for name in ("in", "out", "work"))
-        for folder in (inputs, outputs, work):
+        inputs, outputs, work, way_out = (self.slot / name for name in ("in", "out", "work", "egress"))
+        for folder in (inputs, outputs, work, way_out):
             folder.mkdir(mode=0o700)
-        read = {INPUT: inputs, CODE: inner_code.folder()}
+        read = {INPUT: inputs, CODE: inner_code.folder(), **({EGRESS: way_out} if egress else {})}
         return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK)
 
     def _keep_words(self) -> None:
@@ -102,8 +121,9 @@ class Child:
         """Send a request and return the child's last answer to it."""
         self._words.clear()
         self.uses += 1
-        self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
-        return self._receive(deadline, stopped, on_percent)
+        with self._egress.opened() if self._egress else contextlib.nullcontext():
+            self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
+            return self._receive(deadline, stopped, on_percent)
 
     def _send(self, data: bytes, deadline: float, stopped: Callable[[], str | None]) -> None:
         # A child that hangs does not read, and a pipe holds only 64 KiB.

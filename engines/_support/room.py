@@ -10,6 +10,7 @@ OUTPUT = "/output"
 INPUT = "/input"
 WORK = "/work"
 CODE = "/code"
+EGRESS = "/egress"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,8 @@ class Warm:
     environment: Mapping[str, str] = field(default_factory=dict)
     secret: tuple[str, ...] = ()
     """Keys of the request that operators must not see."""
+    egress: bool = False
+    """Whether the child may reach the network, by the outbound rule, while it answers."""
     _idle: list[Child] = field(default_factory=list, init=False, repr=False)
     _tidied: list[Child] = field(default_factory=list, init=False, repr=False)
     """Children on their way back to the idle ones."""
@@ -135,7 +137,7 @@ class Warm:
         return child
 
     def _start(self, deadline: float, stopped: Callable[[], str | None]) -> Child:
-        child = Child(self.name, self.script, self.environment, self.profile)
+        child = Child(self.name, self.script, self.environment, self.profile, egress=self.egress)
         try:
             child.ready(min(deadline, time.monotonic() + START_SECONDS), stopped)
         except BaseException as error:

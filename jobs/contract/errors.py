@@ -213,6 +213,16 @@ class DownloadUnreachable(DownloadFailed):
     retry = Retry.INFRASTRUCTURE
 
 
+class AddressRefused(TaskError):
+    """The outbound rule forbids to connect there; the log says why."""
+
+    code = "ADDRESS_REFUSED"
+    message = (
+        "This service does not connect to the address that the url or host leads to."
+        " Use a public one, or ask the operator to allow it."
+    )
+
+
 class UploadFailed(TaskError):
     """The far side refused an export, or an awaited upload never came."""
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from jobs import registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
-from jobs.contract.errors import ConversionFailed, EngineCrashed, EngineTimeout, Stopped
+from jobs.contract.errors import AddressRefused, ConversionFailed, EngineCrashed, EngineTimeout, Stopped
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
@@ -17,11 +17,41 @@ started: list[str] = []
 """The texts that ``shout`` was started on while the fakes are offered."""
 cured = threading.Event()
 """Lets ``shout`` survive whatever ends it."""
-ENDS: dict[str, Callable[[], BaseException]] = {
-    "refuse": lambda: ConversionFailed("It refuses."),
-    "crash": EngineCrashed,
-    "hang": EngineTimeout,
-    "kill": lambda: SystemExit("the worker is killed"),
+
+
+def _bug(work: Work, _context: Context) -> None:
+    raise RuntimeError(f"a bug of ours with {work.options['password']}")
+
+
+def _tell(work: Work, context: Context) -> None:
+    told = work.options["password"]
+    context.progress(60, f"Trying {told}")
+    context.record(argv=["shout", told], output=f"{told} is wrong")
+    raise ConversionFailed(f"It does not open with {told}.")
+
+
+def _lose_a_refusal(_work: Work, _context: Context) -> None:
+    try:
+        raise AddressRefused
+    except AddressRefused:
+        raise OSError("The server does not answer.")  # noqa: B904 - as libraries do
+
+
+def _raise(error: Callable[[], BaseException]) -> Callable[[Work, Context], None]:
+    def end(_work: Work, _context: Context) -> None:
+        raise error()
+
+    return end
+
+
+ENDS: dict[str, Callable[[Work, Context], None]] = {
+    "refuse": _raise(lambda: ConversionFailed("It refuses.")),
+    "crash": _raise(EngineCrashed),
+    "hang": _raise(EngineTimeout),
+    "kill": _raise(lambda: SystemExit("the worker is killed")),
+    "bug": _bug,
+    "tell": _tell,
+    "unreachable": _lose_a_refusal,
 }
 """How ``shout`` ends on a text with such a first word."""
 
@@ -39,16 +69,9 @@ def shout(work: Work, context: Context) -> Result:
     context.progress(50)
     text = work.input.read_text()
     started.append(text)
-    if text == "bug":
-        raise RuntimeError(f"a bug of ours with {work.options['password']}")
-    if text == "tell":
-        told = work.options["password"]
-        context.progress(60, f"Trying {told}")
-        context.record(argv=["shout", told], output=f"{told} is wrong")
-        raise ConversionFailed(f"It does not open with {told}.")
     word = text.partition(" ")[0].lower()
     if word in ENDS and not cured.is_set():
-        raise ENDS[word]()
+        ENDS[word](work, context)
     if text == "dated":
         # Crashes the next hop, and is never the same twice.
         text = f"crash {uuid.uuid4()}"

@@ -143,6 +143,15 @@ def test_a_crash_gets_one_more_attempt(owner, run_all, text):
     assert "bug of ours" not in task.message
 
 
+def test_a_refused_address_is_final_whatever_a_library_makes_of_it(owner, run_all):
+    job = create(owner, a=make("unreachable"), b=to_pdf("a"))
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.code, task.attempt) == (Status.ERROR, "ADDRESS_REFUSED", 1)
+
+
 def test_a_format_nobody_converts_fails_when_it_is_known(owner, run_all):
     job = create(owner, a=make(name="x.exe"), b=to_pdf("a"), c={"operation": "export/url", "input": "b"})
 

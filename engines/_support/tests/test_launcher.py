@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from engines._support import launcher
+from engines._support import identities, launcher
 from engines._support.cells import Cell
-from engines._support.identities import POOL
 from engines._support.room import OUTPUT, Profile, Room
 from jobs.contract.errors import EngineTimeout, MemoryExceeded, Stopped, TaskError, Unconfined
 
@@ -345,9 +344,10 @@ def test_the_programs_of_living_workers_are_no_strays(worker, sleep):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
 def test_what_runs_as_a_user_of_the_pool_that_no_worker_uses_is_a_stray(sleep):
-    stray = subprocess.Popen(
-        ["setpriv", f"--reuid={POOL[-1]}", f"--regid={POOL[-1]}", "--clear-groups", "sleep", sleep]
-    )
+    unused = identities.take()
+    unused.release()
+    user = [f"--reuid={unused.uid}", f"--regid={unused.gid}", "--clear-groups"]
+    stray = subprocess.Popen(["setpriv", *user, "sleep", sleep])
 
     launcher.kill_strays()
 
