@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+from jobs.contract import limits
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -76,12 +78,11 @@ ATHANOR_SYNC_URL = _setting(
 )
 _STORAGE_URL = _setting("STORAGE_URL", "", "The URL of uploads and downloads; empty for PUBLIC_URL.", str)
 ATHANOR_REGION = _setting("REGION", "local", "Shown as the region of tasks.", str)
-ATHANOR_MAX_FILE_BYTES = _setting("MAX_FILE_BYTES", 10 * 1024**3, "Largest file in or out of a task.", int)
-ATHANOR_MAX_BODY_BYTES = _setting(
-    "MAX_BODY_BYTES", 32 * 1024**2, "Largest JSON body (base64 and raw imports come in it).", int
-)
-ATHANOR_MAX_TASKS = _setting("MAX_TASKS", 100, "Most tasks in one job.", int)
-ATHANOR_MAX_OUTPUT_FILES = _setting("MAX_OUTPUT_FILES", 2000, "Most files one task may make.", int)
+SETTINGS += [Setting(f"MAX_{each.name}", each.default, each.help) for each in limits.LIMITS]
+ATHANOR_MAX_FILE_BYTES = limits.FILE_BYTES
+ATHANOR_MAX_BODY_BYTES = limits.BODY_BYTES
+ATHANOR_MAX_TASKS = limits.TASKS
+ATHANOR_MAX_OUTPUT_FILES = limits.OUTPUT_FILES
 ATHANOR_UPLOAD_HOURS = _setting("UPLOAD_HOURS", 6, "How long an upload form is valid.", int)
 ATHANOR_RETENTION_HOURS = _setting(
     "RETENTION_HOURS", 24, "How long files and download links live after a task's end.", int
