@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import intake, registry
-from .contract import Inputs, errors, formats
+from . import files, intake, registry
+from .contract import Inputs, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
 from .states import Status
@@ -72,6 +72,11 @@ def options(task: Task) -> dict[str, Any]:
 def format_of(task: Task, file: File) -> str:
     """Return the format a task takes a file for: what the customer says, else its extension's."""
     return task.payload.get("input_format") or file.format or formats.of(file.name)
+
+
+def format_of_new(stored: files.Stored, name: str) -> str:
+    """Return the format to keep for a new file: its name's, unless its content is certainly another."""
+    return detection.settled(formats.of(name), detection.detect(files.path(stored.key)))
 
 
 def _sentence(operation: str, sources: list[str], target: str, engine: str | None) -> str:
