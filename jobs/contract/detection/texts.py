@@ -42,7 +42,7 @@ _PROLOG = re.compile(
     r"|<!DOCTYPE(?:\"[^\"]{0,2000}\"|'[^']{0,2000}'|[^>\[\"']){0,200}(?:\[.{0,20000}?\]\s*)?>",
     re.I | re.S,
 )
-_ROOT = re.compile(r"<(?:[\w.-]{1,100}:)?([\w.-]{1,100})[\s>/]")
+_ROOT = re.compile(r"<(?:[A-Za-z_][\w.-]{0,99}:)?([A-Za-z_][\w.-]{0,99})[\s>/]")
 _PICTURE = re.compile(rb"P([1-7])\s(?:\s|#[^\n]{0,500}\n){0,50}(?:\d+\s+\d+\s|WIDTH\s)")
 _PICTURES = {b"1": "pnm", b"4": "pnm", b"2": "pgm", b"5": "pgm", b"7": "pnm"}
 
