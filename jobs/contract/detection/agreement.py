@@ -136,7 +136,8 @@ def refusal(claimed: str, finding: Finding, *, asked: bool = False) -> OpenFaile
     """
     if agrees(claimed, finding):
         return None
-    if not finding.format:
+    guessed = not finding.certain and finding.format not in {"txt", "xml", "zip", "cfb"}
+    if guessed or not finding.format:
         return OpenFailed()
     sentence = f"The file is {finding.reason}, not {claimed.upper()}."
     if finding.format == "html":

@@ -78,6 +78,7 @@ def test_a_guess_overrules_no_name():
         ),
         ("mp4", TEXT, r"plain text, not MP4\.$"),
         ("docx", Finding("zip"), "a ZIP archive, not DOCX"),
+        ("docx", Finding("tga", certain=False), "damaged or not what its extension says"),
         ("docx", Finding(""), "damaged or not what its extension says"),
     ],
 )
