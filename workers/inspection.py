@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jobs import files, registry, routing
-from jobs.contract import detection, errors
+from jobs.contract import detection, errors, formats
 from jobs.models import File, Task
 
 LOCKED = "The file is protected by a password, and this conversion does not open protected files."
@@ -32,7 +32,8 @@ def _inspect(task: Task, row: File) -> None:
         raise refusal
     if finding.encrypted and not task.payload.get("password"):
         raise errors.PasswordRequired(None if _takes_password(task) else LOCKED)
-    detection.check(path, finding, taken=taken)
+    film = formats.group(task.payload.get("output_format")) == "video"
+    detection.check(path, finding, taken=taken, film=film)
 
 
 def _takes_password(task: Task) -> bool:

@@ -147,6 +147,8 @@ def refusal(claimed: str, finding: Finding, *, asked: bool = False) -> OpenFaile
         )
     elif finding.group == PLAYLIST:
         sentence += " It names other files, which are not followed. Send the media file itself."
+    elif finding.format == "txt" and formats.group(claimed) in {"document", "spreadsheet"}:
+        sentence += " To convert the text, set input_format to txt or csv."
     elif asked and finding.certain and finding.group != PROGRAM:
         sentence += f" Set input_format to {finding.format} or leave it out."
     return OpenFailed(sentence)

@@ -10,7 +10,7 @@ from jobs.contract.errors import FileTooLarge, OpenFailed
 
 from . import pictures, zips
 from .finding import Finding
-from .window import HEAD, Unreadable, Window
+from .window import HEAD, Spent, Unreadable, Window
 
 GRACE_BYTES = 64 * 1024 * 1024
 """Unpacked, a package of this size needs no good ratio: a sheet of zeros packs a thousand times."""
@@ -21,10 +21,11 @@ _DIRECTORY_BYTES = 64 * 1024 * 1024
 _SMALLEST_LOCAL = 30
 
 
-def check(path: Path, finding: Finding, *, taken: str) -> None:
+def check(path: Path, finding: Finding, *, taken: str, film: bool = False) -> None:
     """Refuse a file that its own headers say is larger than an engine may be given.
 
     :param taken: the format it is taken for, which counts where its content does not tell.
+    :param film: its pictures are read one after the other, however many there are.
     :raises FileTooLarge: when it is.
     :raises OpenFailed: when its members lie over each other, as no honest archive's do.
     :raises OSError: when it cannot be read.
@@ -38,13 +39,16 @@ def check(path: Path, finding: Finding, *, taken: str) -> None:
         with Window(path) as window:
             size = pictures.size(window, kind)
         if size:
-            limits.check_picture(*size)
+            width, height, frames = size
+            limits.check_picture(width, height, 1 if film else frames)
 
 
 def _package(path: Path) -> None:
     with Window(path, budget=_DIRECTORY_BYTES) as window:
         try:
             directory = zips.read(window)
+        except Spent:
+            raise FileTooLarge("The list of what the file holds is larger than allowed.") from None
         except Unreadable:
             return  # broken: the engine says so
         size = window.size

@@ -13,7 +13,11 @@ HEAD = 64 * 1024
 
 
 class Unreadable(Exception):
-    """The file ends too early, contradicts itself, or asks for more than we read."""
+    """The file ends too early or contradicts itself."""
+
+
+class Spent(Unreadable):
+    """The file asks for more than we read."""
 
 
 class Window:
@@ -39,18 +43,21 @@ class Window:
     def some(self, offset: int, most: int) -> bytes:
         """Return the bytes there, fewer at the end of the file.
 
-        :raises Unreadable: when the budget is spent.
+        :raises Spent: when the budget does not suffice.
         """
         most = max(0, min(most, self.size - offset))
-        if offset < 0 or most > self.left:
+        if offset < 0:
             raise Unreadable
+        if most > self.left:
+            raise Spent
         self.left -= most + 64  # so that empty pieces come to an end too
         return os.pread(self._file.fileno(), most, offset)
 
     def exactly(self, offset: int, size: int) -> bytes:
         """Return the bytes there.
 
-        :raises Unreadable: when there are fewer, or the budget is spent.
+        :raises Unreadable: when there are fewer.
+        :raises Spent: when the budget does not suffice.
         """
         data = self.some(offset, size)
         if len(data) != size:

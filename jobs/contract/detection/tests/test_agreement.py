@@ -77,6 +77,7 @@ def test_a_guess_overrules_no_name():
             r"a web page \(HTML\), not DOCX\..* login or error page.* input_format to html",
         ),
         ("mp4", TEXT, r"plain text, not MP4\.$"),
+        ("xls", TEXT, r"plain text, not XLS\. To convert the text, set input_format to txt or csv\."),
         ("docx", Finding("zip"), "a ZIP archive, not DOCX"),
         ("docx", Finding("tga", certain=False), "damaged or not what its extension says"),
         ("docx", Finding(""), "damaged or not what its extension says"),

@@ -55,6 +55,20 @@ def test_too_many_frames_are_refused(data, tmp_path):
         check(tmp_path / "file", data, "")
 
 
+def test_a_film_may_have_more_frames_than_a_picture(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(hostile.png(10, 10, frames=1001))
+
+    detection.check(path, detection.detect(path), taken="png", film=True)
+
+
+def test_a_directory_too_long_to_read_is_refused(tmp_path):
+    path = hostile.package(tmp_path / "x", {f"{n}".rjust(50_000, "x"): b"" for n in range(1400)})
+
+    with pytest.raises(FileTooLarge, match="list of what the file holds"):
+        detection.check(path, detection.Finding("zip"), taken="docx")
+
+
 def test_a_document_that_unpacks_to_gigabytes_is_refused(tmp_path):
     path = hostile.docx(tmp_path / "x", bomb=bytes(100 * limits.MB))
 
