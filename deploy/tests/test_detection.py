@@ -14,6 +14,12 @@ from workers import executor
 from workers.heartbeat import Heartbeat
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _ended():
+    yield
+    registry.launcher().kill_all()
+
+
 @pytest.fixture
 def convert(owner):
     """Import a file under a name, convert it, and return the task."""
@@ -30,8 +36,7 @@ def convert(owner):
                 break
         return Task.objects.get(job=job, name="made")
 
-    yield run
-    registry.launcher().kill_all()
+    return run
 
 
 @pytest.mark.needs("convert", "soffice", "ffmpeg", "pdftocairo")
@@ -89,6 +94,31 @@ def test_what_is_refused_starts_no_program(data, name, target, code, words, conv
     assert (task.status, task.code) == ("error", code)
     assert words in task.message
     assert not task.arguments
+
+
+def _reachable():
+    for sample, source in (
+        ("willow_alpha_icc.png", "png"),
+        ("made_video.mp4", "mp4"),
+        ("jod_simple.docx", "docx"),
+    ):
+        targets = {t for op in registry.named("convert") for s, t in op.conversions if s == source}
+        yield from ((sample, target) for target in sorted(targets))
+    yield from (("jod_simple.xlsx", target) for target in ("csv", "ods", "tsv", "xls"))
+    yield from (("jod_simple.pptx", target) for target in ("odp", "ppt"))
+
+
+@pytest.mark.needs("convert", "soffice", "ffmpeg", "pdftocairo")
+@pytest.mark.parametrize(("sample", "target"), [*_reachable()])
+def test_what_our_engines_make_is_seen_as_what_it_is(sample, target, convert, samples):
+    task = convert((samples / sample).read_bytes(), sample, target)
+
+    assert (task.status, task.message) == ("finished", None)
+    for file in task.files.all():
+        found = detection.detect(files.path(file.key))
+        assert found.format
+        assert detection.agrees(target, found)
+        assert not detection.agrees("psd" if target != "psd" else "png", found)
 
 
 def test_what_only_passes_through_is_never_refused(convert, owner):
