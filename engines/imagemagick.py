@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from jobs.contract import Operation, Option, Tool, Work
+from jobs.contract import Operation, Option, Tool, Work, limits
 
 from ._support.warm import Warm
 from ._support.watermark_options import COLOUR
 from ._support.watermark_options import OPTIONS as WATERMARK
 
 POLICY = "engines/_support/imagemagick-policy"
-SIDE = 32_000
+SIDE = min(limits.IMAGE_SIDE, 32_000)
 
 DRAWINGS = {"svg", "svgz"}
 PICTURES = {
@@ -89,7 +89,7 @@ COUNT = Option(
     type="integer",
     default=1,
     minimum=1,
-    maximum=1000,
+    maximum=limits.IMAGE_FRAMES,
 )
 
 
@@ -134,7 +134,7 @@ WARM = Warm(
     name="imagemagick",
     script="imagemagick_child.py",
     request=request,
-    environment={"MAGICK_CONFIGURE_PATH": f"{{code}}/{POLICY}"},
+    environment={"MAGICK_CONFIGURE_PATH": f"{{code}}/{POLICY}", **limits.environment()},
 )
 TOOL = Tool(
     name="imagemagick",

@@ -10,14 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, pairs
-from jobs.contract.errors import ConversionFailed, OpenFailed, PasswordRequired, TaskError
+from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, limits, pairs
+from jobs.contract.errors import ConversionFailed, FileTooLarge, OpenFailed, PasswordRequired, TaskError
 
 from ._support import pages
 from ._support.locked_pdf import FORBIDDEN, Opened, source
 
-MOST_PAGES = 5000
-LONGEST_SIDE = 10_000
+MOST_PAGES = limits.PDF_PAGES
+LONGEST_SIDE = limits.PDF_SIDE
 """Pixels; a page of a hostile document may be kilometres wide."""
 PAGES_PER_COMMAND = 20
 """Progress is told after each command."""
@@ -177,7 +177,7 @@ def _page_count(work: Work) -> int:
     if not count:
         raise OpenFailed
     if count > MOST_PAGES:
-        raise ConversionFailed(f"The document has {count} pages; at most {MOST_PAGES} are allowed.")
+        raise FileTooLarge(f"The document has {count:,} pages; at most {MOST_PAGES:,} are allowed.")
     return count
 
 
@@ -223,7 +223,7 @@ LOOK = (
         type="integer",
         default=150,
         minimum=10,
-        maximum=600,
+        maximum=limits.PDF_DPI,
     ),
     PASSWORD,
 )

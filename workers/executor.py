@@ -18,6 +18,7 @@ from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work
 from jobs.models import File, Task
 from jobs.registry import Hop
 
+from . import inspection
 from .heartbeat import DRAINING, Heartbeat, Run
 
 log = logging.getLogger(__name__)
@@ -145,6 +146,8 @@ class _Performance:
             return self._run_on([])
         if not rows:
             raise errors.NoInputFiles
+        if self.task.hop == 0 and self.hop.source:
+            inspection.inspect(self.task, rows)
         if kind is Inputs.ALL:
             return self._run_on(rows)
         result = Result()
@@ -224,7 +227,10 @@ class _Performance:
             folder = self.folder / "related" / option.name
             keys: list[tuple[str, str]] = []
             if option.refers and self.task.payload.get(option.name):
-                keys = [(row.key, formats.of(row.name)) for row in routing.inputs(self.task, option.name)]
+                keys = [
+                    (row.key, row.format or formats.of(row.name))
+                    for row in routing.inputs(self.task, option.name)
+                ]
             elif option.name in self.task.contents:
                 keys = [(self.task.contents[option.name], "")]
             if keys:
@@ -255,7 +261,7 @@ class _Performance:
             name = self.names.final(name)
         inherited = row or first
         folder = output.dir or (inherited.dir if inherited else "")
-        kept = self.hop.target or (row.format if row else "") or formats.of(name)
+        kept = self.hop.target or (row.format if row else "") or routing.format_of_new(stored, name)
         done = self._is_last_for_file()
         self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, origin=origin))
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from jobs.contract.erasing import erase
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+OURS = ("engines/_support", "jobs/contract")
 LIBRARIES = ("unoserver", "wand")
 """Packages of our environment that children import; pure Python, so that any Python here reads them."""
 _LEFT_OUT = shutil.ignore_patterns("tests")
@@ -26,8 +27,10 @@ def folder() -> Path:
     atexit.register(erase, made)
     made.chmod(0o755)
     # Times stay as they are, so that what is compiled counts as such.
-    shutil.copytree(HERE, made / HERE.parent.name / HERE.name, ignore=_LEFT_OUT)
-    shutil.copy2(HERE.parent / "__init__.py", made / HERE.parent.name)
+    for package in OURS:
+        parent = package.split("/")[0]
+        shutil.copytree(ROOT / package, made / package, ignore=_LEFT_OUT)
+        shutil.copy2(ROOT / parent / "__init__.py", made / parent)
     for name in LIBRARIES:
         found = importlib.util.find_spec(name)
         if found and found.origin:

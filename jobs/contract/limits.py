@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from .errors import FileTooLarge
+
 KB, MB, GB = 1024, 1024**2, 1024**3
 
 
@@ -48,6 +50,20 @@ def _limit(name: str, default: int, unit: str, help_text: str) -> int:
     return LIMITS[-1].read()
 
 
+def check_picture(width: int, height: int, frames: int = 1) -> None:
+    """Refuse a picture, or a video's, that is larger than allowed.
+
+    :raises FileTooLarge: when it is.
+    """
+    if width * height > IMAGE_PIXELS or max(width, height) > IMAGE_SIDE:
+        raise FileTooLarge(
+            f"The picture is {width:,} x {height:,} pixels; at most {IMAGE_PIXELS:,} in all and"
+            f" {IMAGE_SIDE:,} a side are allowed."
+        )
+    if frames > IMAGE_FRAMES:
+        raise FileTooLarge(f"The picture has more than {IMAGE_FRAMES:,} frames, which is the most allowed.")
+
+
 def environment() -> dict[str, str]:
     """Return the variables of those limits that the operator set, for programs started without ours."""
     return {each.variable: f"{each.read()}" for each in LIMITS if each.variable in os.environ}
@@ -66,6 +82,7 @@ TASK_INPUTS = _limit("TASK_INPUTS", 500, "tasks", "Most tasks another one may na
 ARCHIVE_ENTRIES = _limit("ARCHIVE_ENTRIES", 10_000, "entries", "Most entries of an archive or a package.")
 ARCHIVE_BYTES = _limit("ARCHIVE_BYTES", 10 * GB, "bytes", "Most bytes an archive or a package may hold.")
 ARCHIVE_RATIO = _limit("ARCHIVE_RATIO", 200, "times", "How much larger a large package may become unpacked.")
+DRAWING_BYTES = _limit("DRAWING_BYTES", 64 * MB, "bytes", "Largest SVG drawing, unpacked.")
 IMAGE_PIXELS = _limit("IMAGE_PIXELS", 100_000_000, "pixels", "Most pixels of a picture, or of a video's.")
 IMAGE_SIDE = _limit("IMAGE_SIDE", 32_768, "pixels", "Longest side of a picture, or of a video's.")
 IMAGE_FRAMES = _limit("IMAGE_FRAMES", 1000, "frames", "Most frames or pages of a picture.")

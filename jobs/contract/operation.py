@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from . import limits
 from .option import Option, OptionProblem
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class Operation:
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
-    max_seconds: int = 5 * 60
+    max_seconds: int = limits.ENGINE_SECONDS
     """The longest one run may take, whatever ``timeout`` the customer set."""
     tool: Tool | None = None
 

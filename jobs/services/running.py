@@ -13,7 +13,7 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from jobs import queues, registry, routing
-from jobs.contract import errors
+from jobs.contract import errors, limits
 from jobs.models import Task
 from jobs.states import Status, sources
 
@@ -31,7 +31,7 @@ from .moving import (
 )
 
 BACKOFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-KEPT_WORDS = 64 * 1024
+KEPT_WORDS = limits.WORD_BYTES
 
 
 def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str]) -> Task | None:

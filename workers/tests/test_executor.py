@@ -93,7 +93,7 @@ def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, st
 
 def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all):
     convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png"}
-    job = create(owner, a=make(name="one.pdf"), b=make(name="two.txt"), c=convert)
+    job = create(owner, a=make("%PDF-1.4", name="one.pdf"), b=make(name="two.txt"), c=convert)
 
     run_all()
 
