@@ -46,9 +46,9 @@ def planned(target="png", sizes=(A4,), name="convert", opened=None, **options):
 
 def run(path, output_dir, target="png", name="convert", **options):
     context = RunContext()
-    for path in output_dir.iterdir():
+    for earlier in output_dir.iterdir():
         # Collected, so it is no engine's to write to.
-        path.unlink()
+        earlier.unlink()
     result = operation(target, name).run(work_for(path, output_dir, target, name, **options), context)
     return [file.path for file in result.files], context
 
