@@ -45,9 +45,10 @@ class Guard:
     def look(self, held: Mapping[int, int], *, at_disk: bool) -> None:
         """Kill the program if it takes more than it may.
 
-        :param held: the memory of each process, in bytes, of this program's tree.
+        :param held: the memory of each process, in bytes, of this program's tree; empty when it has a group.
         """
-        if sum(held.values()) > self.memory:
+        # The kernel kills one of them, and the others might wait for it.
+        if sum(held.values()) > self.memory or (self.group and self.group.overrun):
             self._kill(MemoryExceeded())
         elif at_disk and not is_within(self.folders):
             self._kill(TooMuchOutput())
