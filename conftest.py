@@ -43,8 +43,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of sample files."""
-    return Path(__file__).parent / "samples"
+    """A folder of the sample files, where the users that engines run as can come."""
+    return Path(shutil.copytree(Path(__file__).parent / "samples", FOLDER / "samples"))
 
 
 @pytest.fixture

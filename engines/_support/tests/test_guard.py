@@ -48,6 +48,15 @@ def test_too_much_on_disk_ends_a_program(monkeypatch, tmp_path):
         launcher.run(["sh", "-c", script], cell=cell, deadline=time.monotonic() + 60)
 
 
+def test_a_file_without_a_name_counts_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "OUTPUT_BYTES", 10 * 1024**2)
+    script = "exec 7> big; rm big; head -c 10000000 /dev/zero >&7; head -c 10000000 /dev/zero >&7; sleep 60"
+    room = Room(write={"/output": tmp_path}, start="/output")
+
+    with Cell(room, SMALL) as cell, pytest.raises(TooMuchOutput):
+        launcher.run(["sh", "-c", script], cell=cell, deadline=time.monotonic() + 60)
+
+
 def test_what_a_sparse_file_claims_is_nobodys_room_and_depth_is_no_hiding_place(monkeypatch, tmp_path):
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(10**12)
