@@ -160,6 +160,10 @@ class Landlock:
             with contextlib.suppress(OSError):
                 if folder.name.isdigit() and folder.stat().st_uid == identity.uid:
                     _wait_for(int(folder.name))
+        for left in Path("/tmp").glob("OSL_PIPE_*"):  # noqa: S108 - LibreOffice's sockets
+            with contextlib.suppress(OSError):
+                if left.lstat().st_uid == identity.uid:
+                    left.unlink()
 
 
 class Unlocked:
