@@ -182,7 +182,9 @@ def start(
         try:
             program.first = _first_inside(order.status)
         except Unconfined as failure:
-            failure.add_note(program.stderr.read(KEPT_BYTES).decode(errors="replace"))
+            # What it started before it died may hold the pipe open for ever.
+            os.set_blocking(program.stderr.fileno(), False)
+            failure.add_note((program.stderr.read(KEPT_BYTES) or b"").decode(errors="replace"))
             program.kill()
             raise
     return program

@@ -16,6 +16,7 @@ import pytest
 from engines._support import identities, launcher
 from engines._support.cells import Cell
 from engines._support.room import OUTPUT, Profile, Room
+from engines._support.tiers import Bubblewrap, Order, Wish
 from jobs.contract.errors import EngineTimeout, MemoryExceeded, Stopped, TaskError, Unconfined
 
 ROOT = Path(__file__).parents[3]
@@ -407,3 +408,20 @@ def test_a_program_that_cannot_be_locked_in_is_not_run(tmp_path):
             launcher.run(["true"], cell=opened, deadline=time.monotonic() + 60)
 
     assert "missing" in "".join(caught.value.__notes__)
+
+
+class _DiesHalfway(Bubblewrap):
+    """Dies before it has told of the program inside, of which one process is there already."""
+
+    def order(self, wish: Wish) -> Order:
+        read, write = os.pipe()
+        script = f"sleep {wish.argv[1]} {write}>&- & echo killed >&2"
+        return Order(argv=("/bin/sh", "-c", script), environment={}, descriptors=(write,), status=read)
+
+
+def test_a_death_while_locking_in_is_told_at_once_and_leaves_nothing(sleep):
+    with Cell(Room(), tier=_DiesHalfway()) as opened, pytest.raises(Unconfined) as caught:
+        launcher.start(["sleep", sleep], cell=opened)
+
+    assert "killed" in "".join(caught.value.__notes__)
+    assert all(ends(pid) for pid in sleepers(sleep))
