@@ -127,8 +127,25 @@ def _postscript(head: bytes) -> str:
     return "eps" if b"EPSF" in head.split(b"\n", 1)[0][:80].split(b"\r")[0] else "ps"
 
 
+def _tagged(head: bytes) -> str:
+    # Other sound may stand behind such a tag: see the formats that are opened alike.
+    found = head[:3] == b"ID3" and head[3:4] in {b"\2", b"\3", b"\4"} and max(head[6:10], default=128) < 128
+    return "mp3" if found else ""
+
+
 _TESTS: tuple[Callable[[bytes], str], ...] = (
-    *(_riff, _bitmap, _icon, _paintbrush, _bzip2, _windows_program, _transport_stream, _flash, _postscript),
+    *(
+        _tagged,
+        _riff,
+        _bitmap,
+        _icon,
+        _paintbrush,
+        _bzip2,
+        _windows_program,
+        _transport_stream,
+        _flash,
+        _postscript,
+    ),
 )
 
 
@@ -145,8 +162,8 @@ def certain(head: bytes) -> str:
 
 def likely(head: bytes) -> str:
     """Return the format that a few bits speak for, where other files may have the same ones."""
-    if head.startswith(b"ID3") or head[:2] == b"\x0b\x77":
-        return "mp3" if head.startswith(b"ID3") else "ac3"
+    if head.startswith(b"\x0b\x77"):
+        return "ac3"
     if head.startswith(b"\xff\x0a"):
         return "jxl"
     if head.startswith((b"\x1f\x07\0", b"\0\0\x01\xb0")):

@@ -20,6 +20,7 @@ TEXT = Finding("txt", certain=False)
         ("docx", "pdf", "pdf"),
         ("docx", "xlsx", "xlsx"),
         ("mp3", "mp4", "mp4"),
+        ("wav", "mp3", "mp3"),
         ("txt", "pdf", "pdf"),
         ("", "png", "png"),
         ("bin", "mp4", "mp4"),

@@ -116,6 +116,13 @@ def test_text_stays_text(text, tmp_path):
     assert not detection.fits(path, "png")
 
 
+def test_a_song_is_known_by_its_tag_whatever_it_is_called(tmp_path):
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"ID3\4\0\0\0\0\0\x33TIT2" + bytes(60))
+
+    assert detection.settled("wav", detection.detect(path)) == "mp3"
+
+
 def test_macros_make_another_kind_of_document(tmp_path):
     path = hostile.docx(tmp_path / "x", **{"vbaProject.bin": b"x"})
 
