@@ -43,6 +43,17 @@ def may_load(url: str, folder: str | None) -> bool:
     return path.is_file() and path.is_relative_to(os.path.realpath(folder))
 
 
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address, however a customer or the browser spells it."""
+    try:
+        address = urlsplit(url)
+        host = (address.hostname or "").encode("idna").decode()
+        port = address.port or {"http": 80, "https": 443}.get(address.scheme)
+    except ValueError:
+        return url, "", None
+    return address.scheme, host, port
+
+
 class Visit:
     """One page in a browser context of its own, made ready before anybody asks for it."""
 
@@ -213,8 +224,8 @@ class Visit:
 
     def _is_ours(self, url: str) -> bool:
         # The customer's headers may hold a password: they go to the site it is for, not to those it embeds.
-        here, there = urlsplit(self._request["url"]), urlsplit(url)
-        return here.scheme == "file" or (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        here = self._request["url"]
+        return here.startswith("file:") or origin(here) == origin(url)
 
     def _on_login(self, params: Params) -> None:
         # The page that says so is shown instead; a customer who may log in has set a header.

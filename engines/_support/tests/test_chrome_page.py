@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engines._support.chrome_child import is_text
-from engines._support.chrome_page import may_load
+from engines._support.chrome_page import may_load, origin
 
 
 @pytest.fixture
@@ -81,3 +81,23 @@ def test_html_is_told_from_other_files(tmp_path, content, text):
     file.write_bytes(content)
 
     assert is_text(file) is text
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("HTTP://Example.com", "http://example.com/"),
+        ("https://example.com:443/a", "https://example.com/a"),
+        ("http://bücher.example/", "http://xn--bcher-kva.example/"),
+    ],
+)
+def test_an_origin_is_the_same_however_it_is_spelled(typed, asked):
+    assert origin(typed) == origin(asked)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["http://example.com/", "https://example.com:444/", "https://example.com.evil/", "https://[", "data:,x"],
+)
+def test_another_site_has_another_origin(other):
+    assert origin(other) != origin("https://example.com/")
