@@ -220,5 +220,8 @@ class Poison(models.Model):
     released_at = models.DateTimeField(null=True)
     released_by = models.CharField(max_length=150, blank=True)
 
+    class Meta:
+        verbose_name = "quarantined input"
+
     def __str__(self) -> str:
         return self.fingerprint[:12]

@@ -29,6 +29,9 @@ class Migration(migrations.Migration):
                 ("released_at", models.DateTimeField(null=True)),
                 ("released_by", models.CharField(blank=True, max_length=150)),
             ],
+            options={
+                "verbose_name": "quarantined input",
+            },
         ),
         migrations.AddField(
             model_name="file",
