@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from jobs.contract import limits
-from jobs.contract.reach import Reach
-
 from . import places, startup
 from .startup import SettingError
+
+try:
+    from jobs.contract import limits
+    from jobs.contract.reach import Reach
+except ValueError as error:
+    raise SettingError(f"{error}") from error
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -36,6 +39,13 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(word) for word in _words(text))
 
 
+def _slots(text: str) -> dict[str, int]:
+    pairs = [word.partition("=") for word in _words(text)]
+    if not all(name and number.isdecimal() and int(number) for name, _, number in pairs):
+        raise ValueError("write something like storage=8,ffmpeg=2")
+    return {name: int(number) for name, _, number in pairs}
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting: ``ATHANOR_<NAME>`` in the environment."""
@@ -50,7 +60,7 @@ _NONE: tuple[str, ...] = ()
 _NO_PORTS: tuple[int, ...] = ()
 _ANY: tuple[str, ...] = ("*",)
 SETTINGS: list[Setting] = []
-"""Every setting, for the documentation."""
+"""Every setting; ``manage.py settings`` shows them."""
 
 
 def _setting(name: str, default: T, help_text: str, read: Callable[[str], T]) -> T:
@@ -116,7 +126,14 @@ ATHANOR_DRAIN_SECONDS = _setting(
 ATHANOR_QUEUES = _setting(
     "QUEUES", _NONE, "Queues this worker serves, comma-separated; empty for all.", _words
 )
-ATHANOR_SLOTS = _setting("SLOTS", _NONE, "Slots per queue, as name=number, comma-separated.", _words)
+_USUAL_SLOTS: dict[str, int] = {}
+ATHANOR_SLOTS = _setting(
+    "SLOTS",
+    _USUAL_SLOTS,
+    "How many tasks run at once here, as queue=number, comma-separated; where none is given, 8 for storage "
+    "and as many as there are cores for every other.",
+    _slots,
+)
 ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int)
 ATHANOR_WARM_MEGABYTES = _setting(
     "WARM_MEGABYTES", 1024, "Memory above which a warm engine is replaced after a conversion.", int

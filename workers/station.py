@@ -104,10 +104,9 @@ class Worker:
 def slots_for(queues: tuple[str, ...]) -> dict[str, int]:
     """Return how many tasks of each queue may run at once here: few of what computes, more of what waits."""
     cores = os.cpu_count() or 1
-    asked = dict(word.split("=", 1) for word in settings.ATHANOR_SLOTS)
-    usual = {"storage": 8}
+    wanted = {"storage": 8, **settings.ATHANOR_SLOTS}
     served = [name for name in queues or registry.queues() if _can_serve(name)]
-    return {name: int(asked.get(name, usual.get(name, cores))) for name in served}
+    return {name: wanted.get(name, cores) for name in served}
 
 
 def _can_serve(queue: str) -> bool:

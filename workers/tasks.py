@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from celery import bootsteps
+from celery.exceptions import SecurityWarning
 
 from jobs.contract import outbound
 from jobs.queues import DOORBELL, app
@@ -50,6 +52,8 @@ def serve(worker: Worker, *, log_level: str) -> None:
     global _worker  # noqa: PLW0603 - Celery makes the step; it finds the worker here
     _worker = worker
     app.steps["worker"].add(Station)
+    # Celery warns of root; a worker that is root has users of their own for its engines.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     # One thread takes the rings; the slots are the worker's own, so a long task never holds a message.
     options = ["--pool=solo", f"--loglevel={log_level}", f"--queues={','.join(worker.queues)}"]
     unused = ["--without-gossip", "--without-mingle", "--without-heartbeat"]

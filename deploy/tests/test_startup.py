@@ -129,9 +129,41 @@ def test_good_settings_and_the_embedded_stack_may_start(tmp_path):
         assert manage(*show, folder=tmp_path / "data", **given).stdout == "()\n"
 
 
-def test_a_setting_that_cannot_be_read_is_one_line(tmp_path):
-    ended = manage("check", folder=tmp_path, SEALING_KEYS="k1:c2hvcnQ=")
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"SEALING_KEYS": "k1:c2hvcnQ="}, "Key 1 of ATHANOR_SEALING_KEYS"),
+        ({"MAX_IMAGE_PIXELS": "lots"}, "ATHANOR_MAX_IMAGE_PIXELS='lots' must be a positive whole number"),
+        ({"SLOTS": "ffmpeg"}, "ATHANOR_SLOTS='ffmpeg' cannot be read: write something like storage=8"),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_one_line(tmp_path, setting, sentence):
+    ended = manage("check", folder=tmp_path, **setting)
 
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert "Key 1 of ATHANOR_SEALING_KEYS" in ended.stderr
+    assert sentence in ended.stderr
+
+
+def test_every_setting_is_listed_and_no_value_shown(tmp_path):
+    listed = manage("settings", folder=tmp_path, SECRET_KEY=GOOD, SLOTS="storage=3").stdout
+
+    for words in (
+        "ATHANOR_SECRET_KEY=\n    Signs",
+        "ATHANOR_MAX_IMAGE_PIXELS=100000000\n",
+        "_SLOTS=\n    How",
+    ):
+        assert words in listed
+    assert GOOD not in listed
+
+
+def test_a_work_folder_of_somebody_else_is_said_in_a_line(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "work").symlink_to(tmp_path)
+    data = tmp_path / "data"
+    ended = manage("worker", folder=data, SECRET_KEY=GOOD, SEALING_KEYS=KEY)
+
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        f"CommandError: The work folder cannot be used: {data / 'work'} belongs to somebody else."
+    ]

@@ -24,7 +24,10 @@ class Command(BaseCommand):
         """Run until told to stop."""
         if settings.ATHANOR_REFUSALS:
             raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
-        station.own_work_folder()
+        try:
+            station.own_work_folder()
+        except OSError as error:
+            raise CommandError(f"The work folder cannot be used: {error}") from error
         asked = tuple(name for name in options["queues"].split(",") if name) or settings.ATHANOR_QUEUES
         try:
             slots = station.slots_for(asked)
