@@ -19,7 +19,8 @@ def drawings(bait):
     """Return SVGs that name other files or never end, each in a way of its own."""
     entity = '<!DOCTYPE svg [<!ENTITY a SYSTEM "{}">]>'
     laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 11))
-    nested = "".join(f'<g id="g{n}">{f'<use href="#g{n - 1}"/>' * 10}</g>' for n in range(1, 12))
+    tenfold = {n: f'<use href="#g{n - 1}"/>' * 10 for n in range(1, 12)}
+    nested = "".join(f'<g id="g{n}">{uses}</g>' for n, uses in tenfold.items())
     text = '<text y="50">&a;</text>'
     return {
         "image": "".join(
@@ -105,7 +106,7 @@ class Weight:
 def drawn(siege):
     """What came of each drawing, and the memory they took."""
     jobs = {
-        (name, target): conversion(text, "in.svg", target, timeout=20)
+        (name, target): conversion(text, "in.svg", target, timeout=8)
         for name, text in drawings(siege.bait).items()
         for target in ("png", "pdf")
     }
