@@ -22,6 +22,7 @@ PYTHON = "/usr/bin/python3"
 EPERM, ENOSYS = 1, 38
 CLONE, CLONE3, UNSHARE, LANDLOCK = 56, 435, 272, (444, 445, 446)
 NEW_USER = 0x10000000
+KEPT = 128 * 1024
 
 
 def run(
@@ -63,11 +64,11 @@ def main() -> None:
     try:
         outcome = launcher.run(argv, cwd=folder / "out", deadline=time.monotonic() + seconds)
     except TaskError as error:
-        print(json.dumps({"refused": error.code, "message": error.message}))
+        sys.stdout.write(json.dumps({"refused": error.code, "message": error.message}))
         return
     lines = outcome.stdout.splitlines()
     found = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
-    print(json.dumps({"status": outcome.returncode, "words": outcome.words[-4000:], **found}))
+    sys.stdout.write(json.dumps({"status": outcome.returncode, "words": outcome.words[-KEPT:], **found}))
 
 
 def forbid(*, everything: bool) -> None:

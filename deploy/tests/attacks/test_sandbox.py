@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -56,8 +57,30 @@ def folder(tmp_path):
     return folder
 
 
+LOOK = """
+attempt("bait", lambda: open(BAIT).read())
+attempt("folder", lambda: os.open(FOLDER, os.O_TMPFILE | os.O_RDWR))
+found["uid"] = str(os.getuid())
+"""
+"""Reads a file of ours and opens a nameless one beside it: nothing stays of it, whether it may or not."""
+
+
+@pytest.fixture
+def confined(tmp_path, tier, bait):
+    """Make sure that what runs is confined, so that no attack is carried out on a machine without defence."""
+    look = LOOK.replace("BAIT", repr(f"{bait.world}")).replace("FOLDER", repr(f"{bait.folder}"))
+    found = inside.run(tmp_path / "look", TRY + look + TELL, forbidden=tier).get("found", {})
+    if found.get("uid") in {None, "0"} or not all(
+        found[name].startswith("errno") for name in ("bait", "folder")
+    ):
+        pytest.fail(f"What runs here is not confined, so it is not attacked: {found}")
+
+
 def attempts(folder, tier, body, **more):
-    """Return what became of each attempt of a program; its input and output must work."""
+    """Return what became of each attempt of a program; its input and output must work.
+
+    Every attempt must do no harm where it succeeds: addresses that are none, names that nothing has.
+    """
     control = (
         'attempt("input", lambda: open(source).read())\n'
         'attempt("output", lambda: open(out + "/made.txt", "w").write("made"))\n'
@@ -76,7 +99,7 @@ def check_denied(found):
     assert found and not {name: what for name, what in found.items() if what.startswith("did")}
 
 
-def test_a46_nobodys_environment_or_command_line_is_seen(folder, tier):
+def test_a46_nobodys_environment_or_command_line_is_seen(folder, tier, confined):
     secret = f"seed{secrets.token_hex(8)}"
     body = """
 import glob
@@ -105,12 +128,12 @@ found["service"] = str("manage" + ".py" in seen or "pyt" + "est" in seen)
     }
 
 
-def test_a46_the_parents_memory_and_files_are_out_of_reach(folder, tier):
+def test_a46_the_parents_memory_and_files_are_out_of_reach(folder, tier, confined):
     body = """
 for number in {1, os.getppid()} - {os.getpid()}:
     for name in ("mem", "maps", "fd", "root/etc/shadow", "cwd", "environ"):
         path = f"/proc/{number}/{name}"
-        attempt(path, lambda: os.listdir(path) if name in {"fd", "cwd"} else open(path, "rb").read(9))
+        attempt(path, lambda: os.listdir(path) if name in {"fd", "cwd"} else len(open(path, "rb").read(9)))
 """
 
     found = attempts(folder, tier, body)
@@ -122,7 +145,7 @@ for number in {1, os.getppid()} - {os.getpid()}:
     assert all("manage" not in what and "pytest" not in what for what in found.values())
 
 
-def test_a47_other_tasks_and_the_rest_of_the_machine_are_out_of_reach(folder, tier, bait):
+def test_a47_other_tasks_and_the_rest_of_the_machine_are_out_of_reach(folder, tier, bait, confined):
     other = folder.parents[1] / f"task-{os.getpid()}-theirs-1" / "0" / "in.txt"
     other.parent.mkdir(parents=True)
     other.write_text("theirs")
@@ -145,21 +168,22 @@ def test_a47_other_tasks_and_the_rest_of_the_machine_are_out_of_reach(folder, ti
         "/var/lib",
         "/run/user",
     ]
-    writes = [
-        *(
-            "/usr/bin/planted",
-            "/usr/lib/planted",
-            "/etc/planted",
-            "/planted",
-            "/input/planted",
-            "/dev/planted",
-        ),
-        *("/proc/sys/kernel/core_pattern", "/proc/self/oom_score_adj_x", "/sys/planted", "/lib/planted"),
-        *(f"{bait.folder}/planted", f"{folder}/planted", f"{other.parent}/planted", f"{inside.ROOT}/planted"),
+    # Nameless files leave nothing behind, and what is opened is not written, should it be allowed after all.
+    folders = [
+        "/usr/bin",
+        "/usr/lib",
+        "/etc",
+        "/input",
+        "/lib",
+        bait.folder,
+        folder,
+        other.parent,
+        inside.ROOT,
     ]
+    knobs = ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sysrq-trigger"]
     body = f"""
 for path in {[f"{path}" for path in reads]!r}:
-    attempt("read " + path, lambda: open(path).read())
+    attempt("read " + path, lambda: len(open(path).read()))
 for path in {[f"{path}" for path in lists]!r}:
     def listing():
         names = set(os.listdir(path)) - {{"task-x"}}
@@ -167,8 +191,10 @@ for path in {[f"{path}" for path in lists]!r}:
             raise FileNotFoundError(2, "nothing of others")
         return names
     attempt("list " + path, listing)
-for path in {writes!r}:
-    attempt("write " + path, lambda: open(path, "w").write("x"))
+for path in {[f"{path}" for path in folders]!r}:
+    attempt("write " + path, lambda: os.open(path, os.O_TMPFILE | os.O_RDWR))
+for path in {knobs!r}:
+    attempt("open " + path, lambda: os.open(path, os.O_WRONLY))
 attempt("overwrite input", lambda: open(source, "r+").write("x"))
 attempt("remove input", lambda: os.unlink(source))
 attempt("rename input", lambda: os.rename(source, source + "2"))
@@ -207,7 +233,7 @@ def listeners(tmp_path):
     short.unlink()
 
 
-def test_a48_nobody_can_be_called(folder, tier, canary, listeners):
+def test_a48_nobody_can_be_called(folder, tier, canary, listeners, confined):
     path, abstract, datagrams, opened = listeners
     body = f"""
 def call(family, kind, address):
@@ -217,9 +243,9 @@ def call(family, kind, address):
         s.sendall(b"x")
     return address
 port = {canary.port}
-for host in ("127.0.0.1", "127.0.0.77", "169.254.169.254", "10.0.0.1", "8.8.8.8"):
+for host in ("127.0.0.1", "127.0.0.77", "169.254.169.254"):
     attempt("tcp " + host, lambda: call(socket.AF_INET, socket.SOCK_STREAM, (host, port)))
-for host in ("::1", "fd00:ec2::254", "::ffff:127.0.0.1"):
+for host in ("::1", "::ffff:127.0.0.1"):
     attempt("tcp " + host, lambda: call(socket.AF_INET6, socket.SOCK_STREAM, (host, port)))
 attempt("udp", lambda: call(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", {datagrams})))
 attempt("path", lambda: call(socket.AF_UNIX, socket.SOCK_STREAM, {path!r}))
@@ -243,58 +269,56 @@ attempt("crypto", lambda: socket.socket(38, socket.SOCK_SEQPACKET))
         opened[2].recv(9)
 
 
+BAD = 1
+"""An address that is none: a call that is allowed to look at it fails for that, and does nothing."""
 CALLS = {
-    "ptrace": (101, 0, 0, 0, 0),
-    "syslog": (103, 2, 0, 0),
-    "personality": (135, 0x0040000),
-    "pivot_root": (155, "/tmp", "/tmp"),
-    "settimeofday": (164, 0, 0),
-    "mount": (165, "x", "/tmp", "tmpfs", 0, 0),
-    "umount2": (166, "/tmp", 0),
-    "swapon": (167, "/x", 0),
+    "ptrace": (101, 16, 0, 0, 0),
+    "chroot": (161, BAD),
+    "acct": (163, BAD),
+    "syslog": (103, 10, 0, 0),
+    "pivot_root": (155, BAD, BAD),
+    "settimeofday": (164, BAD, 0),
+    "mount": (165, BAD, BAD, BAD, 0, 0),
+    "umount2": (166, BAD, 0),
+    "swapon": (167, BAD, 0),
     "reboot": (169, 0, 0, 0),
-    "sethostname": (170, "x", 1),
+    "sethostname": (170, BAD, -1),
     "iopl": (172, 3),
-    "init_module": (175, 0, 0, ""),
-    "delete_module": (176, "x", 0),
-    "quotactl": (179, 0, 0, 0, 0),
-    "clock_settime": (227, 0, 0),
-    "kexec_load": (246, 0, 0, 0, 0),
-    "add_key": (248, "user", "x", "x", 1, -3),
-    "request_key": (249, "user", "x", 0, 0),
-    "keyctl": (250, 0, -3, 1),
+    "init_module": (175, BAD, 0, BAD),
+    "delete_module": (176, BAD, 0),
+    "quotactl": (179, -1, BAD, 0, 0),
+    "clock_settime": (227, 99, BAD),
+    "kexec_load": (246, 0, 0, BAD, -1),
+    "add_key": (248, BAD, BAD, BAD, 0, 0),
+    "request_key": (249, BAD, BAD, 0, 0),
+    "keyctl": (250, 9999, 0, 0),
     "unshare user": (272, 0x10000000),
     "unshare mount": (272, 0x00020000),
     "unshare net": (272, 0x40000000),
-    "perf_event_open": (298, 0, 0, -1, -1, 0),
-    "open_by_handle_at": (304, -100, 0, 0),
-    "setns": (308, 0, 0),
-    "process_vm_readv": (310, 1, 0, 0, 0, 0, 0),
-    "kcmp": (312, 1, 1, 0, 0, 0),
-    "finit_module": (313, 0, "", 0),
-    "bpf": (321, 0, 0, 0),
+    "perf_event_open": (298, BAD, 0, -1, -1, 0),
+    "open_by_handle_at": (304, -1, BAD, 0),
+    "setns": (308, -1, 0),
+    "process_vm_readv": (310, 1, BAD, 1, BAD, 1, 0),
+    "finit_module": (313, -1, BAD, 0),
+    "bpf": (321, 9999, BAD, 0),
     "userfaultfd": (323, 1),
-    "io_uring_setup": (425, 1, 0),
-    "open_tree": (428, -100, "/", 1),
-    "move_mount": (429, 0, "", 0, "", 0),
-    "fsopen": (430, "tmpfs", 0),
-    "fsmount": (432, 0, 0, 0),
-    "pidfd_getfd": (438, 0, 0, 0),
-    "chroot": (161, "/tmp"),
-    "acct": (163, 0),
+    "io_uring_setup": (425, 1, BAD),
+    "open_tree": (428, -1, BAD, 1),
+    "move_mount": (429, -1, BAD, -1, BAD, 0),
+    "fsopen": (430, BAD, 0),
+    "fsmount": (432, -1, 0, 0),
     "setuid": (105, 0),
     "setgid": (106, 0),
-    "setgroups": (116, 0, 0),
 }
+"""Numbers and arguments."""
 
 
-def test_a49_no_call_leads_out(folder, tier):
+def test_a49_no_call_leads_out(folder, tier, confined):
     body = f"""
 import ctypes, errno
 libc = ctypes.CDLL(None, use_errno=True)
 def call(number, *arguments):
-    given = [ctypes.c_char_p(a.encode()) if isinstance(a, str) else ctypes.c_long(a) for a in arguments]
-    answer = libc.syscall(ctypes.c_long(number), *given)
+    answer = libc.syscall(ctypes.c_long(number), *map(ctypes.c_long, arguments))
     if answer < 0:
         raise OSError(ctypes.get_errno(), "")
     return answer
@@ -342,13 +366,13 @@ found["status"] = json.dumps({{
     assert 0 not in status["groups"]
 
 
-def test_a50_nothing_runs_as_root(folder, tier):
+def test_a50_nothing_runs_as_root(folder, tier, confined):
     root_only = folder / "root.txt"
     root_only.write_text("for root")
     root_only.chmod(0o600)
     body = f"""
 attempt("root only", lambda: open({f"{root_only}"!r}).read())
-attempt("shadow", lambda: open("/etc/shadow").read())
+attempt("shadow", lambda: len(open("/etc/shadow").read()))
 attempt("own", lambda: os.chown(out + "/made.txt", 0, 0))
 attempt("set uid", lambda: os.chmod(out + "/made.txt", 0o4755))
 found["uid"] = str(os.getuid())
@@ -382,23 +406,21 @@ def test_a51_no_other_setting_is_the_switch(folder, switch):
 
 
 HOGS = {
-    "memory": "kept = []\nwhile len(kept) < 40:\n    kept.append(bytearray(b'x' * 100_000_000))\nfound['held'] = str(len(kept))\n",
-    "processes": "import time\nfor n in range(900):\n    if os.fork() == 0:\n        time.sleep(20); os._exit(0)\nfound['held'] = '900'\n",
+    "memory": "kept = []\nwhile len(kept) < 34:\n    kept.append(bytearray(b'x' * 100_000_000))\nfound['held'] = str(len(kept))\n",
+    "processes": "import time\nfor n in range(600):\n    if os.fork() == 0:\n        time.sleep(20); os._exit(0)\nfound['held'] = '600'\n",
     "files": "kept = [open('/dev/null') for _ in range(5000)]\nfound['held'] = '5000'\n",
     "file size": "with open(out + '/large', 'wb') as f:\n    f.seek(11 * 1024**3)\n    f.write(b'x')\nfound['held'] = 'x'\n",
-    "scratch": "with open('/tmp/large', 'wb') as f:\n    for _ in range(700):\n        f.write(b'x' * 1_000_000)\nfound['held'] = 'x'\n",
-    "shared memory": "with open('/dev/shm/large', 'wb') as f:\n    for _ in range(700):\n        f.write(b'x' * 1_000_000)\nfound['held'] = 'x'\n",
+    "scratch": "with os.fdopen(os.open('/tmp', os.O_TMPFILE | os.O_RDWR, 0o600), 'wb') as f:\n    for _ in range(700):\n        f.write(b'x' * 1_000_000)\nfound['held'] = 'x'\n",
+    "shared memory": "with os.fdopen(os.open('/dev/shm', os.O_TMPFILE | os.O_RDWR, 0o600), 'wb') as f:\n    for _ in range(700):\n        f.write(b'x' * 1_000_000)\nfound['held'] = 'x'\n",
 }
 
 
 @pytest.mark.parametrize("hog", HOGS)
-def test_a45_a_greedy_program_meets_its_limit(folder, tier, hog):
+def test_a45_a_greedy_program_meets_its_limit(folder, tier, hog, confined):
     outcome = inside.run(folder, TRY + HOGS[hog] + TELL, forbidden=tier)
 
     assert "held" not in outcome.get("found", {}), outcome
     assert outcome.get("status") or outcome.get("refused")
-    Path("/tmp/large").unlink(missing_ok=True)
-    Path("/dev/shm/large").unlink(missing_ok=True)
 
 
 def test_a45_words_without_end_are_cut(folder, tier):
@@ -454,7 +476,7 @@ LEFT = {
     "device": "os.mknod(made, 0o600 | 0o20000, os.makedev(1, 3))",
     "nothing": "pass",
     "empty": "open(made, 'w')",
-    "linked folder": "os.rmdir(out); os.symlink('/etc', out)",
+    "linked folder": "os.rmdir(out); os.symlink({folder!r}, out)",
 }
 
 
@@ -463,7 +485,7 @@ def test_a55_a_result_that_is_no_plain_file_is_not_published(folder, bait, kind)
     (folder / "out").mkdir()
     (folder / "in.txt").write_text("input")
     code = "import os, sys\nsource, out = sys.argv[1:3]\nmade = out + '/in.out'\n" + LEFT[kind].format(
-        secret=f"{bait.world}"
+        secret=f"{bait.world}", folder=f"{bait.folder}"
     )
 
     def plan(work):
