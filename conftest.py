@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 # Before Django reads its settings: tests own their data folder. Were the settings named in pyproject.toml,
 # they would be read before this.
-os.environ["ATHANOR_DATA_DIR"] = tempfile.mkdtemp(prefix="athanor-tests-")
+FOLDER = Path(tempfile.mkdtemp(prefix="athanor-tests-"))
+FOLDER.chmod(0o711)
+os.environ["ATHANOR_DATA_DIR"] = f"{FOLDER / 'data'}"
+# pytest's usual place belongs to whichever session began last.
+os.environ["PYTEST_DEBUG_TEMPROOT"] = f"{FOLDER}"
 os.environ["DJANGO_SETTINGS_MODULE"] = "deploy.settings"
 django.setup()
 
 
 def pytest_unconfigure() -> None:
-    shutil.rmtree(os.environ["ATHANOR_DATA_DIR"], ignore_errors=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -60,8 +64,27 @@ def owner(db: None) -> Account:
     return Account.objects.create_user("customer")
 
 
+@pytest.fixture(scope="session")
+def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let the users that engines run as come through to the folders they are shown, when we are root."""
+    if os.geteuid() == 0:
+        base = tmp_path_factory.getbasetemp()
+        for folder in (base, base.parent):
+            folder.chmod(0o711)
+
+
 @pytest.fixture(autouse=True)
-def _own_folders(settings: SettingsWrapper, tmp_path: Path) -> None:
+def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) -> None:
+    tmp_path.chmod(0o711)
     settings.ATHANOR_FILES_DIR = tmp_path / "files"
     settings.ATHANOR_WORK_DIR = tmp_path / "work"
     settings.ATHANOR_WORK_DIR.mkdir()
+
+
+@pytest.fixture
+def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let customers' URLs lead to servers that a test starts on this machine."""
+    from jobs.contract import reach
+
+    allows = reach.Reach.read("127.0.0.0/8,::1")
+    monkeypatch.setattr(reach, "allowed", lambda: allows)

@@ -16,7 +16,7 @@ from jobs.models import Account, File, Job, Link, Task
 from jobs.states import Status
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-HEAVY = ("contents", "arguments", "output", "plan")
+HEAVY = ("contents", "arguments", "output", "plan", "suspect")
 """Columns that no response shows."""
 
 Row = TypeVar("Row", bound=Model)

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.http import HttpRequest
 
+from jobs.contract import limits
 from jobs.contract.errors import BadRequest, TooLarge, UnsupportedMediaType
 
-MAX_DEPTH = 32
+MAX_DEPTH = limits.JSON_DEPTH
 
 
 def payload(request: HttpRequest) -> dict[str, Any]:

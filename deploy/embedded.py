@@ -63,7 +63,16 @@ Try it:
   curl -s {about["sync_url"]}/v2/jobs -H 'Authorization: Bearer {about["api_key"]}' \\
     -H 'Content-Type: application/json' -d '{json.dumps(TRY)}'
 
+{_allowed(stack.allows)}
 All this is in {stack.data_dir / "athanor.json"}. Ctrl-C stops everything.
+"""
+
+
+def _allowed(allows: str) -> str:
+    if not allows:
+        return "URLs in jobs may lead to the public internet only.\n"
+    return f"""URLs in jobs may lead to {allows} and to the public internet.
+That is for trying out; ATHANOR_OUTBOUND_ALLOW= (empty) allows the public internet only.
 """
 
 

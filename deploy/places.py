@@ -11,6 +11,8 @@ from urllib.parse import quote
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 PORTS = (8000, 8001)
+LOOPBACK = "127.0.0.0/8,::1"
+"""Where customers' URLs may lead besides, so that people can try the service against servers of their own."""
 SOCKET_BYTES = 100
 """The kernel takes 107 bytes of path for a socket."""
 DRAIN_SECONDS = "4"
@@ -51,8 +53,11 @@ def environment(
     }
     if not inherited.get("ATHANOR_BROKER_URL"):
         usual["ATHANOR_EVENTS_URL"] = f"unix://{quote(f'{redis}')}"
+    if "ATHANOR_OUTBOUND_ALLOW" not in inherited:
+        usual["ATHANOR_OUTBOUND_ALLOW"] = LOOPBACK
     ours = {
         "ATHANOR_DATA_DIR": f"{data_dir}",
+        "ATHANOR_EMBEDDED": "1",
         "DJANGO_SETTINGS_MODULE": "deploy.settings",
         "PYTHONUNBUFFERED": "1",
         # Compiled once, whatever this shell prefers: each process would compile everything again.

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
+from jobs.contract import limits
+from jobs.contract.reach import Reach
+
+from . import startup
+from .startup import SettingError
+
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-class SettingError(ValueError):
-    """A setting cannot be used as it is."""
 
 
 def _flag(text: str) -> bool:
@@ -23,6 +25,15 @@ def _flag(text: str) -> bool:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _reach(text: str) -> tuple[str, ...]:
+    Reach.read(text)
+    return _words(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in _words(text))
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Setting:
 
 T = TypeVar("T")
 _NONE: tuple[str, ...] = ()
+_NO_PORTS: tuple[int, ...] = ()
 _ANY: tuple[str, ...] = ("*",)
 SETTINGS: list[Setting] = []
 """Every setting, for the documentation."""
@@ -60,11 +72,20 @@ _BROKER_URL = _setting("BROKER_URL", "", "Celery's broker; empty for the embedde
 _EVENTS_URL = _setting(
     "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker, if it is Redis.", str
 )
+ATHANOR_EMBEDDED = _setting(
+    "EMBEDDED", False, "Whether keys made in DATA_DIR will do; the embedded stack says so itself.", _flag
+)
 ATHANOR_SECRET_KEY = _setting(
-    "SECRET_KEY", "", "Signs sessions and download links; empty makes one in DATA_DIR.", str
+    "SECRET_KEY", "", "Signs sessions and download links; to be given, but the embedded stack makes one.", str
 )
 ATHANOR_SIGNING_KEYS = _setting(
     "SIGNING_KEYS", _NONE, "Older secret keys whose links still verify, comma-separated.", _words
+)
+_SEALING_KEYS = _setting(
+    "SEALING_KEYS", "", "Seal secrets at rest: id:base64, comma-separated; the first seals, all open.", str
+)
+_SEALING_KEYS_FILE = _setting(
+    "SEALING_KEYS_FILE", "", "A file that holds them instead; the embedded stack makes one in DATA_DIR.", str
 )
 ATHANOR_DEBUG = _setting("DEBUG", False, "Django's debug mode; never outside development.", _flag)
 ATHANOR_ALLOWED_HOSTS = _setting("ALLOWED_HOSTS", _ANY, "Host names we answer to, comma-separated.", _words)
@@ -76,12 +97,11 @@ ATHANOR_SYNC_URL = _setting(
 )
 _STORAGE_URL = _setting("STORAGE_URL", "", "The URL of uploads and downloads; empty for PUBLIC_URL.", str)
 ATHANOR_REGION = _setting("REGION", "local", "Shown as the region of tasks.", str)
-ATHANOR_MAX_FILE_BYTES = _setting("MAX_FILE_BYTES", 10 * 1024**3, "Largest file in or out of a task.", int)
-ATHANOR_MAX_BODY_BYTES = _setting(
-    "MAX_BODY_BYTES", 32 * 1024**2, "Largest JSON body (base64 and raw imports come in it).", int
-)
-ATHANOR_MAX_TASKS = _setting("MAX_TASKS", 100, "Most tasks in one job.", int)
-ATHANOR_MAX_OUTPUT_FILES = _setting("MAX_OUTPUT_FILES", 2000, "Most files one task may make.", int)
+SETTINGS += [Setting(f"MAX_{each.name}", each.default, each.help) for each in limits.LIMITS]
+ATHANOR_MAX_FILE_BYTES = limits.FILE_BYTES
+ATHANOR_MAX_BODY_BYTES = limits.BODY_BYTES
+ATHANOR_MAX_TASKS = limits.TASKS
+ATHANOR_MAX_OUTPUT_FILES = limits.OUTPUT_FILES
 ATHANOR_UPLOAD_HOURS = _setting("UPLOAD_HOURS", 6, "How long an upload form is valid.", int)
 ATHANOR_RETENTION_HOURS = _setting(
     "RETENTION_HOURS", 24, "How long files and download links live after a task's end.", int
@@ -101,24 +121,44 @@ ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm e
 ATHANOR_WARM_MEGABYTES = _setting(
     "WARM_MEGABYTES", 1024, "Memory above which a warm engine is replaced after a conversion.", int
 )
+ATHANOR_PAGE_MEGABYTES = _setting(
+    "PAGE_MEGABYTES", 1024, "What a page in the browser may load from the network, and send.", int
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
+ATHANOR_OUTBOUND_ALLOW = _setting(
+    "OUTBOUND_ALLOW",
+    _NONE,
+    "Networks (10.0.0.0/8) and hosts (files.internal, *.internal) that customers' URLs may lead to besides "
+    "the public internet, comma-separated.",
+    _reach,
+)
+ATHANOR_OUTBOUND_PORTS = _setting(
+    "OUTBOUND_PORTS",
+    _NO_PORTS,
+    "Ports that customers' URLs may name besides 80, 443 (22 for SFTP) and those above 1023, of which "
+    "some of databases and the like are left out.",
+    _numbers,
+)
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
 ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"
 
 
 def _secret_key() -> str:
-    # The embedded stack makes its own key once, so that no two installations share one.
-    if given := ATHANOR_SECRET_KEY:
-        return str(given)
-    path = ATHANOR_DATA_DIR / "secret_key"
-    ATHANOR_DATA_DIR.mkdir(parents=True, exist_ok=True)
+    # Made once, so that no two installations share one.
+    return ATHANOR_SECRET_KEY or startup.kept(ATHANOR_DATA_DIR / "secret_key", secrets.token_urlsafe(48))
+
+
+def _sealing_keys() -> dict[str, bytes]:
+    if _SEALING_KEYS:
+        return startup.sealing_keys(_SEALING_KEYS, name="ATHANOR_SEALING_KEYS")
+    if not _SEALING_KEYS_FILE:
+        path = ATHANOR_DATA_DIR / "sealing_keys"
+        return startup.sealing_keys(startup.kept(path, f"{startup.new_sealing_key()}\n"), name=f"{path}")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    return path.read_text()
+        text = Path(_SEALING_KEYS_FILE).read_text()
+    except (OSError, ValueError) as error:
+        raise SettingError(f"ATHANOR_SEALING_KEYS_FILE cannot be read: {error}") from error
+    return startup.sealing_keys(text, name=_SEALING_KEYS_FILE)
 
 
 def _database() -> dict[str, Any]:
@@ -133,7 +173,10 @@ def _database() -> dict[str, Any]:
                 # A deferred transaction that reads before it writes fails at once under contention.
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                # What is deleted leaves no bytes behind.
+                "init_command": (
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;"
+                ),
             },
         }
     url = urlsplit(ATHANOR_DATABASE_URL)
@@ -152,6 +195,16 @@ def _database() -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key()
+ATHANOR_SEALING_KEYS = _sealing_keys()
+# Why no process may start to serve or to work.
+ATHANOR_REFUSALS: tuple[str, ...] = ()
+if not ATHANOR_EMBEDDED:
+    ATHANOR_REFUSALS = startup.refusals(
+        secret_keys=(ATHANOR_SECRET_KEY, *ATHANOR_SIGNING_KEYS),
+        sealing_keys=tuple(ATHANOR_SEALING_KEYS.values()),
+        given=bool(_SEALING_KEYS or _SEALING_KEYS_FILE),
+        debug=ATHANOR_DEBUG,
+    )
 DEBUG = ATHANOR_DEBUG
 ALLOWED_HOSTS = list(ATHANOR_ALLOWED_HOSTS)
 DATABASES = {"default": _database()}
@@ -223,7 +276,12 @@ ATHANOR_STORAGE_URL = _STORAGE_URL or ATHANOR_PUBLIC_URL
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "deploy.loglines.Line",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": ATHANOR_LOG_LEVEL},
     "loggers": {

@@ -62,6 +62,8 @@ class Stack:
         self.data_dir = data_dir.resolve()
         self.about: dict[str, Any] = {}
         """What ``athanor.json`` says, once started."""
+        self.allows = ""
+        """Where customers' URLs may lead besides the public internet."""
         self._asked = ports
         self._inherited = dict(os.environ if inherited is None else inherited)
         self._say = say
@@ -117,6 +119,7 @@ class Stack:
         ports = free_ports(self._asked)
         redis = self._socket()
         env = environment(self._inherited, data_dir=self.data_dir, ports=ports, redis=redis)
+        self.allows = env.get("ATHANOR_OUTBOUND_ALLOW", "")
         self._supervisor = Supervisor(cwd=ROOT, environment=env, logs=self.logs, say=self._say, held=(held,))
         if not self._inherited.get("ATHANOR_BROKER_URL"):
             self._supervisor.start(_redis(redis, self.data_dir))

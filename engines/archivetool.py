@@ -7,7 +7,19 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.contract import Command, Context, Inputs, Operation, Output, Result, Tool, Work, formats, names
+from jobs.contract import (
+    Command,
+    Context,
+    Inputs,
+    Operation,
+    Output,
+    Result,
+    Tool,
+    Work,
+    formats,
+    limits,
+    names,
+)
 from jobs.contract.errors import DiskFull, TaskError
 
 from ._support.process import Process
@@ -98,7 +110,7 @@ OPERATIONS = (
         run=pack,
         inputs=Inputs.ALL,
         conversions=frozenset((None, target) for target in (*SEVEN_ZIP, *TAR)),
-        max_seconds=60 * 60,
+        max_seconds=limits.ENGINE_SECONDS_LARGE,
         tool=Tool(name="7-Zip", argv=("7z",)),
     ),
 )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from jobs.contract import Inputs, Operation, Tool, Work
 
 from ._support.cdp import program
+from ._support.cells import BROWSER
 from ._support.chrome_options import OPTIONS, PAGES, URL
 from ._support.warm import Warm
 
@@ -102,13 +102,13 @@ def _image(options: Mapping[str, Any], output_format: str) -> dict[str, Any]:
     }
 
 
-ROOT = Path(__file__).parents[1]
 WARM = Warm(
     name="chrome",
     script="chrome_child.py",
     request=request,
-    environment={"PYTHONPATH": f"{ROOT}"},
+    profile=BROWSER,
     secret=("headers",),
+    egress=True,
 )
 TOOL = Tool(name="chromium", argv=(program(), "--version"))
 

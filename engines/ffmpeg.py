@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from jobs.contract import Command, Operation, Option, Tool, Work
+from jobs.contract import Command, Operation, Option, Tool, Work, limits
 from jobs.contract.errors import ConversionFailed
 from jobs.contract.operation import Pair
 
@@ -28,7 +28,7 @@ from ._support.process import Planner, Process
 VIDEO_SOURCES = frozenset(VIDEO_CONTAINERS) | {"cavs", "dv", "gif", "mxf", "rm", "rmvb", "swf", "wtv"}
 AUDIO_SOURCES = frozenset(AUDIO_CONTAINERS) | {"amr"}
 TOOL = Tool(name="ffmpeg", argv=("ffmpeg", "-version"), pattern=r"version (?:n)?(\d+(?:\.\d+)+)")
-MAX_SECONDS = 60 * 60
+MAX_SECONDS = limits.ENGINE_SECONDS_LARGE
 
 
 def convert_video(work: Work) -> list[Command]:

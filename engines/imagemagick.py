@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from itertools import product
-from pathlib import Path
 from typing import Any
 
-from jobs.contract import Operation, Option, Tool, Work
+from jobs.contract import Operation, Option, Tool, Work, limits
 
 from ._support.warm import Warm
 from ._support.watermark_options import COLOUR
 from ._support.watermark_options import OPTIONS as WATERMARK
 
-POLICY = Path(__file__).parent / "_support" / "imagemagick-policy"
-SIDE = 32_000
+POLICY = "engines/_support/imagemagick-policy"
+SIDE = min(limits.IMAGE_SIDE, 32_000)
 
 DRAWINGS = {"svg", "svgz"}
 PICTURES = {
@@ -91,7 +89,7 @@ COUNT = Option(
     type="integer",
     default=1,
     minimum=1,
-    maximum=1000,
+    maximum=limits.IMAGE_FRAMES,
 )
 
 
@@ -136,11 +134,11 @@ WARM = Warm(
     name="imagemagick",
     script="imagemagick_child.py",
     request=request,
-    environment={"MAGICK_CONFIGURE_PATH": f"{POLICY}"},
+    environment={"MAGICK_CONFIGURE_PATH": f"{{code}}/{POLICY}", **limits.environment()},
 )
 TOOL = Tool(
     name="imagemagick",
-    argv=(sys.executable, "-c", "import wand.version as v; print(v.MAGICK_VERSION)"),
+    argv=("/usr/bin/convert", "-version"),
     pattern=r"ImageMagick (\d+(?:\.\d+)+)",
 )
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from jobs.contract import Operation, Option, Tool, Work, pairs
 
 from ._support import pages
+from ._support.cells import OFFICE
 from ._support.warm import Warm
 
 # The filter is always named: the office takes what it does not recognise for text, and prints pages of noise.
@@ -151,19 +149,11 @@ def _print(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _unoserver() -> str:
-    # The office's own Python runs the child, and does not know where ours keeps its packages.
-    found = importlib.util.find_spec("unoserver")
-    return f"{Path(found.origin).parents[1]}" if found and found.origin else ""
-
-
-ROOT = Path(__file__).parents[1]
 WARM = Warm(
     name="libreoffice",
     script="libreoffice_child.py",
     request=request,
-    python="/usr/bin/python3",
-    environment={"PYTHONPATH": os.pathsep.join((f"{ROOT}", _unoserver()))},
+    profile=OFFICE,
     secret=("password",),
 )
 TOOL = Tool(name="libreoffice", argv=("soffice", "--version"))

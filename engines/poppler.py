@@ -10,14 +10,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, pairs
-from jobs.contract.errors import ConversionFailed, OpenFailed, PasswordRequired, TaskError
+from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, limits, pairs
+from jobs.contract.errors import ConversionFailed, FileTooLarge, OpenFailed, PasswordRequired, TaskError
 
 from ._support import pages
-from ._support.process import Process
+from ._support.locked_pdf import FORBIDDEN, Opened, source
 
-MOST_PAGES = 5000
-LONGEST_SIDE = 10_000
+MOST_PAGES = limits.PDF_PAGES
+LONGEST_SIDE = limits.PDF_SIDE
 """Pixels; a page of a hostile document may be kilometres wide."""
 PAGES_PER_COMMAND = 20
 """Progress is told after each command."""
@@ -33,7 +33,7 @@ LETTER: Size = (612, 792)
 
 
 @dataclass(frozen=True)
-class Numbered(Process):
+class Numbered(Opened):
     """Runs the commands, then writes page numbers as people do: the tool pads them with zeros."""
 
     def __call__(self, work: Work, context: Context) -> Result:
@@ -53,8 +53,7 @@ def plain_name(path: Path, ending: str) -> Path:
 
 def probe(work: Work) -> Command:
     """Ask how many pages there are, and how large."""
-    argv = ["pdfinfo", "-f", "1", "-l", f"{MOST_PAGES}", *_password(work), "--", f"{work.input}"]
-    return Command(argv=argv)
+    return Command(argv=["pdfinfo", "-f", "1", "-l", f"{MOST_PAGES}", "--", source(work)])
 
 
 def read(printed: str) -> Mapping[str, Any]:
@@ -83,43 +82,40 @@ def thumbnails(work: Work) -> list[Command]:
 
 def text(work: Work) -> list[Command]:
     """Plan the text of the pages, in reading order."""
-    argv = ["pdftotext", *_one_range(work), *_password(work), "-enc", "UTF-8", "-eol", "unix"]
-    return [Command(argv=[*argv, "--", f"{work.input}", f"{work.output}"], outputs=(work.output,))]
+    argv = ["pdftotext", *_one_range(work), "-enc", "UTF-8", "-eol", "unix"]
+    return [Command(argv=[*argv, "--", source(work), f"{work.output}"], outputs=(work.output,))]
 
 
 def web_page(work: Work) -> list[Command]:
     """Plan one web page that looks like the document's pages, with its pictures inside."""
-    argv = ["pdftohtml", "-c", "-s", "-noframes", "-dataurls", *_one_range(work), *_password(work)]
+    argv = ["pdftohtml", "-c", "-s", "-noframes", "-dataurls", *_one_range(work)]
     # A bare name, in the folder it runs in: a document without a title is given what stands here.
-    return [Command(argv=[*argv, "--", f"{work.input}", work.output.name], outputs=(work.output,))]
+    return [Command(argv=[*argv, "--", source(work), work.output.name], outputs=(work.output,))]
 
 
 def explain(words: str) -> TaskError | None:
-    """Say what Poppler's words mean for the customer."""
-    if "Incorrect password" in words:
+    """Say what Poppler's words, or qpdf's, mean for the customer."""
+    if re.search(r"Incorrect password|^qpdf: .*: invalid password$", words, re.MULTILINE):
         return PasswordRequired()
     if "Permission Error" in words:
-        return ConversionFailed(
-            "The document's owner does not permit this. Set the password option to theirs."
-        )
-    if re.search(
-        r"Couldn't (find trailer|read xref|read page catalog)|May not be a PDF|wrong page range", words
-    ):
+        return ConversionFailed(FORBIDDEN)
+    damaged = r"Couldn't (find trailer|read xref|read page catalog)|May not be a PDF|wrong page range|^qpdf: "
+    if re.search(damaged, words, re.MULTILINE):
         return OpenFailed()
     return None
 
 
 def _render(work: Work, wanted: Sequence[int], *, density: int) -> list[Command]:
-    argv = ["pdftocairo", *FLAGS[work.output_format], "-cropbox", *_look(work), *_password(work)]
+    argv = ["pdftocairo", *FLAGS[work.output_format], "-cropbox", *_look(work)]
     if len(wanted) == 1:
         argv += [*_geometry(work, wanted[0], density), "-f", f"{wanted[0]}", "-singlefile"]
-        argv += ["--", f"{work.input}", f"{work.output.with_suffix('')}"]  # it adds the suffix itself
+        argv += ["--", source(work), f"{work.output.with_suffix('')}"]  # it adds the suffix itself
         suffix = {"tiff": ".tif"}.get(work.output_format, work.output.suffix)
         return [Command(argv=argv, outputs=(work.output.with_suffix(suffix),))]
     commands = []
     for first, last, geometry in _runs(work, wanted, density):
         part = [*argv, *geometry, "-f", f"{first}", "-l", f"{last}"]
-        part += ["--", f"{work.input}", f"{work.output.with_suffix('')}"]
+        part += ["--", source(work), f"{work.output.with_suffix('')}"]
         glob = f"{work.output.stem}-*"
         commands.append(Command(argv=part, output_glob=glob, weight=last - first + 1))
     return commands
@@ -181,7 +177,7 @@ def _page_count(work: Work) -> int:
     if not count:
         raise OpenFailed
     if count > MOST_PAGES:
-        raise ConversionFailed(f"The document has {count} pages; at most {MOST_PAGES} are allowed.")
+        raise FileTooLarge(f"The document has {count:,} pages; at most {MOST_PAGES:,} are allowed.")
     return count
 
 
@@ -196,12 +192,6 @@ def _look(work: Work) -> list[str]:
     if quality := work.options.get("quality"):
         return ["-jpegopt", f"quality={quality}"]
     return []
-
-
-def _password(work: Work) -> list[str]:
-    # It may be the owner's or the reader's: the customer need not know which.
-    password = work.options.get("password")
-    return ["-opw", password, "-upw", password] if password else []
 
 
 PASSWORD = Option(
@@ -233,7 +223,7 @@ LOOK = (
         type="integer",
         default=150,
         minimum=10,
-        maximum=600,
+        maximum=limits.PDF_DPI,
     ),
     PASSWORD,
 )
@@ -279,7 +269,7 @@ OPERATIONS = (
         engine="poppler",
         queue="poppler",
         help="Take the text out of PDF pages.",
-        run=Process(text, explain=explain, probe=probe, read=read),
+        run=Opened(text, explain=explain, probe=probe, read=read, copies=True),
         conversions=pairs({"pdf"}, {"txt"}),
         options=(pages.option(several=False), PASSWORD),
         tool=TOOL,
@@ -289,7 +279,7 @@ OPERATIONS = (
         engine="poppler",
         queue="poppler",
         help="Turn PDF pages into one web page that looks like them.",
-        run=Process(web_page, explain=explain, probe=probe, read=read),
+        run=Opened(web_page, explain=explain, probe=probe, read=read, copies=True),
         conversions=pairs({"pdf"}, {"html"}),
         options=(pages.option(several=False), PASSWORD),
         tool=TOOL,

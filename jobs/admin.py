@@ -4,59 +4,27 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from . import fleet, keys, secrets, services
 from .contract.errors import IllegalMove
-from .models import Account, ApiKey, Job, Task, Worker
+from .looking import Looking, tell, words
+from .models import Account, ApiKey, Job, Poison, Task, Worker
+from .quarantine_page import PoisonAdmin, link
 from .states import ACTIVE
 
 admin.site.site_header = admin.site.site_title = "Athanor"
 admin.site.index_title = "Operation"
-
-
-class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than anybody turns pages: a whole count reads every row."""
-
-    CAP = 10_000
-
-    @cached_property
-    def count(self) -> int:
-        """How many rows there are to turn pages through."""
-        rows = cast("QuerySet[Model]", self.object_list)
-        return rows.order_by()[: self.CAP].count()
-
-
-class Looking(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at: what changes them is an action that calls a service."""
-
-    show_full_result_count = False
-    paginator = CappedPaginator
-    list_per_page = 50
-
-    def has_add_permission(self, _request: HttpRequest) -> bool:
-        """Return False: the API creates them."""
-        return False
-
-    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
-        """Return False: Django would delete rows and leave their files."""
-        return False
-
-    def get_readonly_fields(self, _request: HttpRequest, _obj: Model | None = None) -> list[str]:
-        """Return every field."""
-        return [f"{name}" for _, options in self.fieldsets or () for name in options["fields"]]
+admin.site.register(Poison, PoisonAdmin)
 
 
 class JobTasks(admin.TabularInline):  # type: ignore[type-arg]
@@ -76,7 +44,11 @@ class JobTasks(admin.TabularInline):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         """Return the rows without their large columns."""
-        return super().get_queryset(request).defer("payload", "contents", "arguments", "output", "result")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("payload", "contents", "arguments", "output", "result", "suspect")
+        )
 
 
 @admin.register(Job)
@@ -99,7 +71,7 @@ class JobAdmin(Looking):
     def cancel(self, request: HttpRequest, rows: QuerySet[Job]) -> None:
         """Cancel every task that has not ended."""
         active = Task.objects.filter(job__in=rows.values("pk"), status__in=ACTIVE).order_by("position")
-        _tell(self, request, _cancel(active), "cancelled", "had ended already")
+        tell(self, request, _cancel(active), "cancelled", "had ended already")
 
     @admin.action(description="Cancel and delete with all files", permissions=["change"])
     def remove(self, request: HttpRequest, rows: QuerySet[Job]) -> None:
@@ -132,7 +104,7 @@ class TaskAdmin(Looking):
     ordering = ("-created_at",)
     fieldsets = (
         (None, {"fields": ("id", "name", "operation", "owner", "api_key", "job", "retry_of", "status")}),
-        ("Outcome", {"fields": ("percent", "code", "message", "credits", "published")}),
+        ("Outcome", {"fields": ("percent", "code", "message", "quarantine", "credits", "published")}),
         ("Engine", {"fields": ("engine", "engine_version", "queue", "plan", "hop")}),
         ("Attempts", {"fields": ("attempt", "tries", "priority", "worker", "host_name", "lease_until")}),
         (
@@ -146,12 +118,16 @@ class TaskAdmin(Looking):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         """Return the rows without their large columns; one row's come when it is looked at."""
-        return super().get_queryset(request).defer("payload", "contents", "arguments", "output", "result")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("payload", "contents", "arguments", "output", "result", "suspect")
+        )
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Task]) -> None:
         """Cancel the tasks that have not ended."""
-        _tell(self, request, _cancel(rows), "cancelled", "had ended already")
+        tell(self, request, _cancel(rows), "cancelled", "had ended already")
 
     @admin.action(description="Retry", permissions=["change"])
     def retry(self, request: HttpRequest, rows: QuerySet[Task]) -> None:
@@ -163,12 +139,17 @@ class TaskAdmin(Looking):
                 done.append(True)
             except IllegalMove:
                 done.append(False)
-        _tell(self, request, done, "retried", "have not ended yet")
+        tell(self, request, done, "retried", "have not ended yet")
 
     @admin.display(description="files")
     def published(self, task: Task) -> str:
         """Return the names and sizes of its files."""
         return ", ".join(f"{file.name} ({file.size} bytes)" for file in task.files.all()) or "-"
+
+    @admin.display(description="quarantine")
+    def quarantine(self, task: Task) -> str:
+        """Return a link to what is held against its input, if anything is."""
+        return link(task)
 
     @admin.display(description="waited")
     def waited(self, task: Task) -> timedelta:
@@ -183,17 +164,17 @@ class TaskAdmin(Looking):
     @admin.display(description="payload")
     def shown_payload(self, task: Task) -> SafeString:
         """Return the payload without secrets."""
-        return _words(json.dumps(secrets.masked(task.payload), indent=2, ensure_ascii=False))
+        return words(json.dumps(secrets.masked(task.payload), indent=2, ensure_ascii=False))
 
     @admin.display(description="command lines")
     def shown_arguments(self, task: Task) -> SafeString:
-        """Return the command lines without secrets."""
-        return _words(secrets.redacted(task.arguments, task.payload))
+        """Return the command lines; they were stored without secrets."""
+        return words(task.arguments)
 
     @admin.display(description="output")
     def shown_output(self, task: Task) -> SafeString:
-        """Return the end of what the tools said, without secrets."""
-        return _words(secrets.redacted(task.output, task.payload))
+        """Return the end of what the tools said; it was stored without secrets."""
+        return words(task.output)
 
 
 class KeyForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -269,7 +250,7 @@ class ApiKeyAdmin(Looking):
     @admin.action(description="Revoke at once", permissions=["change"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> None:
         """Revoke the keys."""
-        _tell(self, request, [keys.revoke(key) for key in rows], "revoked", "were revoked before")
+        tell(self, request, [keys.revoke(key) for key in rows], "revoked", "were revoked before")
 
 
 @admin.register(Worker)
@@ -309,13 +290,3 @@ def _cancel(rows: QuerySet[Task]) -> list[bool]:
         except IllegalMove:
             done.append(False)
     return done
-
-
-def _tell(page: Looking, request: HttpRequest, done: list[bool], word: str, otherwise: str) -> None:
-    level = messages.SUCCESS if any(done) else messages.WARNING
-    rest = f" {done.count(False)} {otherwise}." if False in done else ""
-    page.message_user(request, f"{done.count(True)} {word}.{rest}", level)
-
-
-def _words(text: str) -> SafeString:
-    return format_html('<pre style="white-space: pre-wrap; margin: 0">{}</pre>', text or "-")

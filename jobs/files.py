@@ -44,6 +44,8 @@ def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> S
         key = new_key(task)
         with source.open("rb") as file:
             digest = sha256 or hashlib.file_digest(file, "sha256").hexdigest()
+            # Nobody else comes near the store; an engine's user reads what is linked out of it.
+            os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
             size = os.fstat(file.fileno()).st_size
         try:
@@ -54,6 +56,12 @@ def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> S
             with _all_or_nothing(key):
                 shutil.move(source, path(key))
     return Stored(key, size, digest)
+
+
+def digest(source: Path) -> str:
+    """Return a file's SHA-256."""
+    with source.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def share(stored: Stored, *, task: uuid.UUID | str) -> Stored:
@@ -74,6 +82,7 @@ def write(text: str, *, task: uuid.UUID | str) -> str:
         key = new_key(task)
         with _all_or_nothing(key):
             path(key).write_text(text, encoding="utf-8", newline="")
+            path(key).chmod(0o644)
     return key
 
 
@@ -97,6 +106,7 @@ def fetch(key: str, into: Path) -> None:
 def new_key(task: uuid.UUID | str) -> str:
     """Return an unused key in a task's folder, which is made if need be."""
     folder = _folder(task)
+    Path(settings.ATHANOR_FILES_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
     path(folder).mkdir(parents=True, exist_ok=True)
     return f"{folder}/{uuid.uuid4().hex}"
 

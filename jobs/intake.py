@@ -11,13 +11,11 @@ from typing import Any
 from django.conf import settings
 
 from . import graph, registry
-from .contract import Inputs, Operation, Option, OptionProblem, formats
+from .contract import Inputs, Operation, Option, OptionProblem, addresses, formats, limits, reach, urls
 from .contract.errors import InvalidData, UnsupportedConversion
 from .models import Account, Task
 
-MAX_DEPTH = 20
-MAX_INPUTS = 500
-DEFAULT_TIMEOUT = 18000
+DEFAULT_TIMEOUT = limits.TASK_SECONDS
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 UNSUPPORTED = UnsupportedConversion.message
 
@@ -300,8 +298,8 @@ def _check_references(tasks: list[TaskDraft], problems: _Problems, *, owner: Acc
     )
     for task in tasks:
         prefix = f"tasks.{task.name}." if in_job else ""
-        if len(task.references) > MAX_INPUTS:
-            problems.add(f"{prefix}input", f"The input must be at most {MAX_INPUTS} tasks.")
+        if len(task.references) > limits.TASK_INPUTS:
+            problems.add(f"{prefix}input", f"The input must be at most {limits.TASK_INPUTS} tasks.")
         for ref in task.references:
             if ref.name in names:
                 ref.task = None
@@ -318,8 +316,8 @@ def _check_graph(tasks: list[TaskDraft], problems: _Problems) -> None:
     if ring:
         way = " → ".join([*ring, ring[0]])
         problems.add(f"tasks.{ring[0]}.input", f"The tasks need each other in a circle: {way}.")
-    elif graph.depth(links) > MAX_DEPTH:
-        problems.add("tasks", f"The tasks may form chains of at most {MAX_DEPTH}.")
+    elif graph.depth(links) > limits.TASK_DEPTH:
+        problems.add("tasks", f"The tasks may form chains of at most {limits.TASK_DEPTH}.")
 
 
 def _read(option: Option, entry: Mapping[str, Any], problems: _Problems, *, prefix: str = "") -> Any:
@@ -339,8 +337,14 @@ def _blank(option: Option, value: Any) -> bool:
 
 
 def _url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]\S*", value, re.IGNORECASE):
-        raise OptionProblem("The webhook_url format is invalid.")
+    try:
+        url = urls.parse(value)
+    except urls.InvalidURL:
+        raise OptionProblem("The webhook_url format is invalid.") from None
+    # A name is looked up when there is something to tell; it may not exist yet.
+    address = addresses.literal(url.host)
+    if address and reach.allowed().objection(address, url.port):
+        raise OptionProblem("The webhook_url leads to an address this service does not connect to.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The rows: accounts, keys, jobs, tasks, links, files, workers. No behaviour; ``services`` changes them."""
+"""The rows: accounts, jobs, tasks, files, workers, poisons. No behaviour; ``services`` changes them."""
 
 from __future__ import annotations
 
@@ -105,6 +105,8 @@ class Task(models.Model):
     """The command lines of the last attempt, for the operator."""
     output = models.TextField(blank=True)
     """The tail of what the tools said, for the operator."""
+    suspect = models.JSONField(null=True)
+    """What its engine works on, or did last in this attempt: ``fingerprint``, ``sha256``, ``size``."""
     retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="retries")
 
     created_at = models.DateTimeField(auto_now_add=True)
@@ -154,6 +156,8 @@ class File(models.Model):
     """Where it lies in the file store."""
     done = models.BooleanField(default=True)
     """False between two hops: not yet a result."""
+    origin = models.CharField(max_length=80, blank=True)
+    """Between two hops: the fingerprint of the run that made it, and which of its files it is."""
 
     class Meta:
         ordering = ("position",)
@@ -187,3 +191,34 @@ class Lock(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Poison(models.Model):
+    """An input that stopped an engine; with enough strikes in a row nobody's task tries it again.
+
+    It outlives the task and the files it was learned from, and names them without keeping them.
+    """
+
+    fingerprint = models.CharField(primary_key=True, max_length=64)
+    strikes = models.PositiveIntegerField(default=0)
+    code = models.CharField(max_length=50)
+    """How the last attempt failed."""
+    operation = models.CharField(max_length=50)
+    engine = models.CharField(max_length=50)
+    engine_version = models.CharField(max_length=50, null=True)
+    source = models.CharField(max_length=20, blank=True)
+    target = models.CharField(max_length=20, blank=True)
+    sha256 = models.TextField()
+    """The digests of the inputs, a line each, in order."""
+    size = models.BigIntegerField()
+    task_id = models.UUIDField()
+    """The last task that failed on it."""
+    owner = models.CharField(max_length=150)
+    """Whose that was."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(auto_now_add=True)
+    released_at = models.DateTimeField(null=True)
+    released_by = models.CharField(max_length=150, blank=True)
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]

@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db import transaction
 from redis import Redis
 
+from .contract import outbound
+
 log = logging.getLogger(__name__)
 
 DOORBELL = "athanor.doorbell"
@@ -87,7 +89,8 @@ class _Bell:
             if time.monotonic() < quiet_until:
                 continue
             try:
-                send()
+                with outbound.trusted():
+                    send()
             except Exception as error:  # noqa: BLE001 - whatever a broker's client raises
                 log.warning("The broker takes no messages: %s", error)
                 quiet_until = time.monotonic() + QUIET_SECONDS

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from . import intake, registry
-from .contract import Inputs, errors, formats
+from . import files, intake, registry, secrets
+from .contract import Inputs, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
 from .states import Status
@@ -32,14 +33,14 @@ def plan(task: Task) -> tuple[Hop, ...]:
     engine = task.payload.get("engine")
     if not any(record.conversions for record in records):
         return (Hop(records[0], "", ""),)
-    sources = [""]
+    sources = {"": ""}
     if records[0].inputs is not Inputs.NONE:
-        sources = [format_of(task, file) for file in inputs(task)]
+        sources = {format_of(task, file): file.name for file in inputs(task)}
     if not sources:
         raise errors.NoInputFiles
     hops = registry.plan(task.operation, sources, target, engine=engine)
     if not hops:
-        raise errors.InvalidConversionType(_sentence(task.operation, sources, target, engine))
+        raise errors.InvalidConversionType(_sentence(task, sources, target, engine))
     return hops
 
 
@@ -49,12 +50,13 @@ def columns(hop: Hop) -> dict[str, Any]:
 
 
 def options(task: Task) -> dict[str, Any]:
-    """Return the options for the hop a task is at, defaults included.
+    """Return the options for the hop a task is at, defaults included, its secrets opened.
 
     On a route each option counts once: pages are chosen on the way in, quality is set on the way out.
 
     :raises LookupError: when the hop is no longer offered.
     :raises OptionProblem: when a value cannot be meant for this engine.
+    :raises CannotOpen: when a secret it needs cannot be opened.
     """
     records = [registry.hop(key).operation for key in task.plan]
     here = records[task.hop]
@@ -66,7 +68,8 @@ def options(task: Task) -> dict[str, Any]:
         declaring = [n for n, record in enumerate(records) if option.name in {o.name for o in record.options}]
         if task.hop != (declaring[0] if option.selects else declaring[-1]):
             payload.pop(option.name, None)
-    return intake.read_options(here, payload)
+    asked = {option.name: payload.get(option.name) for option in here.options}
+    return intake.read_options(here, secrets.opened(asked, task=task.pk))
 
 
 def format_of(task: Task, file: File) -> str:
@@ -74,7 +77,15 @@ def format_of(task: Task, file: File) -> str:
     return task.payload.get("input_format") or file.format or formats.of(file.name)
 
 
-def _sentence(operation: str, sources: list[str], target: str, engine: str | None) -> str:
-    stuck = next((s for s in sources if not registry.route(operation, s, target, engine=engine)), "")
+def format_of_new(stored: files.Stored, name: str) -> str:
+    """Return the format to keep for a new file: its name's, unless its content is certainly another."""
+    return detection.settled(formats.of(name), detection.detect(files.path(stored.key)))
+
+
+def _sentence(task: Task, sources: Mapping[str, str], target: str, engine: str | None) -> str:
+    stuck = next((s for s in sources if not registry.route(task.operation, s, target, engine=engine)), "")
     by = f" by {engine}" if engine else ""
-    return f"This conversion type is not supported: {stuck or 'a file without extension'} to {target}{by}."
+    text = f"This conversion type is not supported: {stuck or 'a file without extension'} to {target}{by}."
+    if stuck and stuck != formats.of(sources[stuck]) and not task.payload.get("input_format"):
+        text += f" {sources[stuck]} is {stuck.upper()} by its content."
+    return text

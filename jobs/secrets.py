@@ -1,16 +1,27 @@
-"""What nobody is shown: the values of secret options, wherever they turn up."""
+"""What nobody is shown: the values of secret options, sealed at rest and hidden wherever they turn up."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
+from urllib.parse import quote
+from uuid import UUID
 
-from . import registry
+from . import registry, sealing
 
 MASK = "********"
 # Request headers carry tokens, whoever declares them.
 ALWAYS = frozenset({"headers"})
+SHORTEST = 4
+"""Characters; a shorter secret cannot be told from the words around it."""
+LONG_WORD = 12
+"""Characters of a word that is a secret of its own, like the token in ``Bearer <token>``."""
+
+Place = tuple[str, ...]
+Redact = Callable[[str], str]
 
 
 @functools.cache
@@ -25,36 +36,70 @@ def masked(payload: Any) -> Any:
 
     A name that is secret for one operation is so for all: customers also send what an operation ignores.
     """
+    return _changed(payload, lambda _value, _place: MASK)
+
+
+def sealed(payload: Any, *, task: UUID) -> Any:
+    """Return a payload whose secrets only we can read, and only as this task's."""
+    return _changed(payload, lambda value, place: sealing.seal(value, place=place), (f"{task}",))
+
+
+def opened(payload: Any, *, task: UUID) -> Any:
+    """Return a task's payload as it was before it was sealed.
+
+    :raises CannotOpen: when it was sealed with a key we do not have, or for another task.
+    """
+    return _changed(payload, lambda value, place: sealing.opened(value, place=place), (f"{task}",))
+
+
+def is_fresh(payload: Any) -> bool:
+    """Return whether every secret of a payload is sealed with the key that seals now."""
+    return all(sealing.is_fresh(value) for value in _secrets(payload))
+
+
+def redactor(payload: Any) -> Redact:
+    """Return what hides a payload's secrets in a text: a command line, a tool's words, a line of the log."""
+    forms = {form for value in _secrets(payload) for form in _forms(value) if len(form) >= SHORTEST}
+    longest_first = sorted(forms, key=len, reverse=True)
+    return lambda text: functools.reduce(lambda left, form: left.replace(form, MASK), longest_first, text)
+
+
+_AT_HAND: ContextVar[Redact] = ContextVar("at_hand", default=lambda text: text)
+
+
+def hide(redact: Redact) -> None:
+    """Let whatever this thread logs be redacted so, until it is told the next: tracebacks come late."""
+    _AT_HAND.set(redact)
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets that this thread is, or was last, at work on."""
+    return _AT_HAND.get()(text)
+
+
+def _changed(
+    payload: Any, change: Callable[[Any, Place], Any], place: Place = (), *, secret: bool = False
+) -> Any:
+    """Return a copy in which every secret value is what the change makes of it; where it stands is told."""
+    if isinstance(payload, Mapping):
+        return {
+            key: _changed(item, change, (*place, key), secret=secret or key.lower() in names())
+            for key, item in payload.items()
+        }
     if isinstance(payload, list):
-        return [masked(item) for item in payload]
-    if not isinstance(payload, dict):
-        return payload
-    return {
-        key: _hidden(value) if key.lower() in names() else masked(value) for key, value in payload.items()
-    }
+        return [_changed(item, change, (*place, f"{n}"), secret=secret) for n, item in enumerate(payload)]
+    return change(payload, place) if secret and payload is not None and payload != "" else payload
 
 
-def redacted(text: str, payload: Any) -> str:
-    """Return a text (a command line, a tool's words) in which a payload's secrets do not occur."""
-    for value in sorted(set(_values(payload)), key=len, reverse=True):
-        text = text.replace(value, MASK)
-    return text
+def _secrets(payload: Any) -> list[Any]:
+    found: list[Any] = []
+    _changed(payload, lambda value, _place: found.append(value))
+    return found
 
 
-def _hidden(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _hidden(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_hidden(item) for item in value]
-    return value if value is None or value == "" else MASK
-
-
-def _values(payload: Any, *, secret: bool = False) -> Iterator[str]:
-    if isinstance(payload, dict):
-        for key, value in payload.items():
-            yield from _values(value, secret=secret or key.lower() in names())
-    elif isinstance(payload, list):
-        for item in payload:
-            yield from _values(item, secret=secret)
-    elif secret and payload not in (None, ""):
-        yield f"{payload}"
+def _forms(value: Any) -> Iterator[str]:
+    """Yield a secret as tools, URLs and JSON write it, and the long words of it."""
+    text = f"{value}".strip()
+    yield from (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    yield from (quote(text), quote(text, safe=""), repr(text)[1:-1])
+    yield from (word for word in text.split() if len(word) >= LONG_WORD)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.contract import Context, Inputs, Operation, Option, OptionProblem, Result, Work
+from jobs.contract import Context, Inputs, Operation, Option, OptionProblem, Result, Work, urls
 from jobs.contract.errors import UploadFailed
-
-from ._support import urls
 
 
 def _redirect(text: str) -> str:

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.contract import Context, Inputs, Operation, Option, OptionProblem, Output, Result, Work, names
+from jobs.contract import Context, Inputs, Operation, Option, OptionProblem, Output, Result, Work, names, urls
 from jobs.contract.errors import DownloadFailed, FileTooLarge
 
-from ._support import filenames, limits, urls
+from ._support import filenames, limits
 
 if TYPE_CHECKING:
     from ._support.fetching import Answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import logging
 import os
 import shutil
@@ -12,11 +13,12 @@ from pathlib import Path
 
 from django.conf import settings
 
-from jobs import files, naming, registry, routing, services
-from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats
+from jobs import files, naming, registry, routing, sealing, secrets, services
+from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats, outbound
 from jobs.models import File, Task
 from jobs.registry import Hop
 
+from . import inspection
 from .heartbeat import DRAINING, Heartbeat, Run
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ def run_next(queue: str, station: Station) -> bool:
         hops=max(1, len(task.plan)),
         percent=task.percent,
     )
+    secrets.hide(run.redact)
     with station.heartbeat.holding(run):
         _attempt(task, run)
     return True
@@ -65,13 +68,13 @@ def _attempt(task: Task, run: Run) -> None:
     except Exception as error:  # noqa: BLE001 - whatever happens, the task gets a verdict
         _discard(staged)
         services.fail(
-            task, _verdict(error, task), arguments="\n".join(run.arguments), output="\n".join(run.output)
+            task, _verdict(error, run), arguments="\n".join(run.arguments), output="\n".join(run.output)
         )
     else:
         won = services.finish(
             task,
             staged,
-            message=result.message,
+            message=result.message and run.redact(result.message),
             extra=result.extra,
             arguments="\n".join(run.arguments),
             output="\n".join(run.output),
@@ -82,12 +85,16 @@ def _attempt(task: Task, run: Run) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _verdict(error: Exception, task: Task) -> errors.TaskError:
+def _verdict(error: Exception, run: Run) -> errors.TaskError:
+    # Whatever a library makes of it; it must not be taken for a server that does not answer.
+    if refusal := outbound.refusal_of(error):
+        return refusal
     if isinstance(error, errors.TaskError):
+        error.message = run.redact(error.message)
         return error
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return errors.DiskFull()
-    log.error("Task %s failed by a bug of ours", task.pk, exc_info=error)
+    log.error("Task %s failed by a bug of ours", run.task, exc_info=error)
     return errors.InternalError()
 
 
@@ -104,12 +111,12 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
         raise errors.InvalidConversionType from error
     except OptionProblem as problem:
         raise errors.ConversionFailed(f"{problem}") from problem
-    capped = min(task.timeout, hop.operation.max_seconds)
-    run.deadline = time.monotonic() + capped
-    try:
-        return _Performance(task, run, hop, options, folder, staged).play()
-    except errors.EngineTimeout as error:
-        raise errors.Timeout if task.timeout <= capped else error from None
+    except sealing.CannotOpen as error:
+        log.error("A secret of task %s cannot be opened: %s", task.pk, error)
+        run.output.append(f"{error}")
+        raise errors.SecretLost from error
+    run.options = options
+    return _Performance(task, run, hop, options, folder, staged).play()
 
 
 class _Performance:
@@ -126,6 +133,7 @@ class _Performance:
     ) -> None:
         self.task, self.run, self.hop, self.options = task, run, hop, options
         self.folder, self.staged = folder, staged
+        self.ends = time.monotonic() + task.timeout
         self.last = task.hop + 1 == len(task.plan)
         self.names = naming.Names(task.payload.get("filename"))
         self.related = self._related(hop.operation)
@@ -138,6 +146,8 @@ class _Performance:
             return self._run_on([])
         if not rows:
             raise errors.NoInputFiles
+        if self.task.hop == 0 and self.hop.source:
+            inspection.inspect(self.task, rows)
         if kind is Inputs.ALL:
             return self._run_on(rows)
         result = Result()
@@ -161,7 +171,8 @@ class _Performance:
         stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
         done = self.task.hop > 0 and row.done
         kept = routing.format_of(self.task, row)
-        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done))
+        origin = "" if self.last else row.origin
+        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, origin=origin))
 
     def _run_on(self, rows: list[File]) -> Result:
         here = self.folder / f"{len(self.staged)}"
@@ -177,12 +188,28 @@ class _Performance:
             options=self.options,
             related=self.related,
         )
-        result = self.hop.operation.run(work, self.run)
+        with services.trial(
+            self.task, self.hop, rows, related=self._digests, options=self.options
+        ) as made_by:
+            result = self._run(work)
         if len(self.staged) + len(result.files) > settings.ATHANOR_MAX_OUTPUT_FILES:
             raise errors.TooMuchOutput
-        for output in result.files:
-            self._stage(output, brought)
+        for number, output in enumerate(result.files):
+            origin = "" if self.last or not made_by else f"{made_by}:{number}"
+            self._stage(output, brought, origin)
         return result
+
+    def _run(self, work: Work) -> Result:
+        # Every file has the engine's whole time, so that one that is not done by then is itself to blame.
+        self.run.deadline = min(self.ends, time.monotonic() + self.hop.operation.max_seconds)
+        try:
+            return self.hop.operation.run(work, self.run)
+        except errors.EngineTimeout as error:
+            raise errors.Timeout if self.run.deadline == self.ends else error from None
+
+    @functools.cached_property
+    def _digests(self) -> dict[str, list[str]]:
+        return {name: [files.digest(path) for path in paths] for name, paths in self.related.items()}
 
     def _bring(self, rows: list[File], here: Path) -> dict[Path, File]:
         brought = {}
@@ -200,7 +227,10 @@ class _Performance:
             folder = self.folder / "related" / option.name
             keys: list[tuple[str, str]] = []
             if option.refers and self.task.payload.get(option.name):
-                keys = [(row.key, formats.of(row.name)) for row in routing.inputs(self.task, option.name)]
+                keys = [
+                    (row.key, row.format or formats.of(row.name))
+                    for row in routing.inputs(self.task, option.name)
+                ]
             elif option.name in self.task.contents:
                 keys = [(self.task.contents[option.name], "")]
             if keys:
@@ -215,7 +245,7 @@ class _Performance:
         files.fetch(key, path)
         return path
 
-    def _stage(self, output: Output, brought: dict[Path, File]) -> None:
+    def _stage(self, output: Output, brought: dict[Path, File], origin: str) -> None:
         if output.path.is_symlink() or not output.path.is_file():
             raise errors.ConversionFailed
         row = brought.get(output.path)
@@ -231,9 +261,9 @@ class _Performance:
             name = self.names.final(name)
         inherited = row or first
         folder = output.dir or (inherited.dir if inherited else "")
-        kept = self.hop.target or (row.format if row else "") or formats.of(name)
+        kept = self.hop.target or (row.format if row else "") or routing.format_of_new(stored, name)
         done = self._is_last_for_file()
-        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done))
+        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, origin=origin))
 
     def _is_last_for_file(self) -> bool:
         wanted = self.task.payload.get("output_format", "")

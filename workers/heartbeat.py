@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import Error, connections
 
-from jobs import services
+from jobs import secrets, services
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +45,24 @@ class Run:
     extended: float = field(default_factory=time.monotonic)
     share: tuple[float, float] = (0, 100)
     """The part of the hop the present file is, in percent."""
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the run was asked for, once its secrets are opened; none of them stays in what it says."""
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Note how far the run is; the heartbeat tells it."""
         low, high = self.share
         of_hop = low + (high - low) * min(max(percent, 0), 100) / 100
         self.percent = min(99, int((100 * self.hop + of_hop) / self.hops))
-        self.message = message
+        self.message = message and self.redact(message)
+
+    def redact(self, text: str) -> str:
+        """Return a text without the secrets the run works with."""
+        return secrets.redactor(self.options)(text)
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
-        """Keep a tool's command line and the tail of its words for the operator."""
-        self.arguments.append(" ".join(argv))
-        self.output.append(output)
+        """Keep a tool's command line and the tail of its words for the operator, without secrets."""
+        self.arguments.append(self.redact(" ".join(argv)))
+        self.output.append(self.redact(output))
 
 
 class Heartbeat:

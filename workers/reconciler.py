@@ -19,8 +19,9 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 LEASE = timedelta(seconds=20)
 UNHEARD_AFTER = timedelta(seconds=10)
-ORPHANS_EVERY_SECONDS = 600.0
+SWEEP_EVERY_SECONDS = 600.0
 ORPHANS_AFTER = timedelta(hours=1)
+STRIKES_FOR = timedelta(days=7)
 NAME = "reconciler"
 
 
@@ -67,9 +68,10 @@ class Reconciler:
         swept = time.monotonic()
         while not self._ended.is_set():
             try:
-                if reconcile(self._holder) and time.monotonic() - swept > ORPHANS_EVERY_SECONDS:
+                if reconcile(self._holder) and time.monotonic() - swept > SWEEP_EVERY_SECONDS:
                     swept = time.monotonic()
                     services.forget_orphans(after=ORPHANS_AFTER)
+                    services.forget_strikes(after=STRIKES_FOR)
             except Error as error:
                 log.warning("The database does not answer: %s", error)
                 connections.close_all()

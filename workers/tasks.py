@@ -6,6 +6,7 @@ from typing import Any
 
 from celery import bootsteps
 
+from jobs.contract import outbound
 from jobs.queues import DOORBELL, app
 
 from .station import Worker
@@ -41,7 +42,11 @@ class Station(bootsteps.StartStopStep):
 
 
 def serve(worker: Worker, *, log_level: str) -> None:
-    """Run a worker under Celery until it is told to stop."""
+    """Run a worker under Celery until it is told to stop.
+
+    From here on only this thread, which is Celery's, connects where it likes: see ``outbound.guard``.
+    """
+    outbound.guard()
     global _worker  # noqa: PLW0603 - Celery makes the step; it finds the worker here
     _worker = worker
     app.steps["worker"].add(Station)

@@ -6,8 +6,6 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from tempfile import gettempdir
 
 from jobs import registry
 from jobs.contract import Operation, tools
@@ -34,7 +32,7 @@ def _version(record: Operation) -> str | None:
 def _ask(argv: Sequence[str]) -> str:
     try:
         deadline = time.monotonic() + SECONDS
-        return str(registry.launcher().run(argv, cwd=Path(gettempdir()), deadline=deadline).words)
+        return str(registry.launcher().ask(argv, deadline=deadline))
     except TaskError as error:
         log.warning("%s does not tell its version: %s", argv[0], error)
         return ""

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope
 
 from api import bodies, links, threads
-from jobs import files, services
+from jobs import files, routing, services
 from jobs.contract import formats, names
 from jobs.contract.errors import (
     ApiError,
@@ -124,8 +124,9 @@ class _Upload:
             raise BadRequest('The form has no file: send it as the last field, named "file".')
         await self._flush()
         stored = await threads.disk(self._staging.close)
+        kept = await threads.disk(routing.format_of_new, stored, self._name)
         self._staging = None
-        staged = services.Staged(stored, self._name, format=formats.of(self._name))
+        staged = services.Staged(stored, self._name, format=kept)
         await threads.database(_publish, self._grant.task, staged)
         if self._redirect:
             return RedirectResponse(self._redirect, 303)

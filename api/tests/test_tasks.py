@@ -5,6 +5,7 @@ import json
 import pytest
 
 from api.tests.conftest import work
+from jobs import secrets
 from jobs.contract.errors import OpenFailed
 from jobs.models import Task
 
@@ -118,7 +119,13 @@ def test_secrets_are_never_shown(me):
     assert s3["payload"]["secret_access_key"] == "********"
     url = next(row for row in answer.json()["data"] if row["operation"] == "import/url")
     assert url["payload"]["headers"] == {"Authorization": "********", "X-List": "********"}
-    assert SECRET in json.dumps([*Task.objects.values_list("payload", flat=True)])
+    assert SECRET not in json.dumps([*Task.objects.values_list("payload", flat=True)])
+
+
+def test_what_a_request_brought_is_hidden_from_the_log(me):
+    me.post("/v2/import/url", {**IMPORT, "headers": {"Authorization": SECRET}})
+
+    assert secrets.redacted(f"No room for {SECRET}.") == "No room for ********."
 
 
 def test_contents_are_not_part_of_the_payload(me):

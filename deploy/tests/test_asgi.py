@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from api.tests.live import exchange, running
 from deploy import connections
 from deploy.asgi import Application
 from deploy.serve import Server
+from deploy.startup import new_sealing_key
 from jobs import keys
 from jobs.models import Job
 
@@ -104,7 +106,8 @@ def test_a_path_that_leads_nowhere_is_json(port, path):
 
 
 def test_the_process_serves_two_ports_and_ends_well(tmp_path):
-    environment = {**os.environ, "ATHANOR_DATA_DIR": f"{tmp_path}"}
+    given = {"ATHANOR_SECRET_KEY": secrets.token_urlsafe(48), "ATHANOR_SEALING_KEYS": new_sealing_key()}
+    environment = {**os.environ, "ATHANOR_DATA_DIR": f"{tmp_path}", **given}
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
     ports = [each.getsockname()[1] for each in (socket.create_server(("", 0)), socket.create_server(("", 0)))]
@@ -116,6 +119,7 @@ def test_the_process_serves_two_ports_and_ends_well(tmp_path):
         process.send_signal(signal.SIGTERM)
 
     assert [answer.status_code for answer in answers] == [200, 200]
+    assert not [each.name for each in tmp_path.iterdir() if "key" in each.name]
     assert process.wait(20) == 0
 
 

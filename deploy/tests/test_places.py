@@ -73,3 +73,15 @@ def test_what_the_operator_says_wins():
 
 def test_the_data_folder_is_the_one_we_locked():
     assert seen({"ATHANOR_DATA_DIR": "/elsewhere"})["ATHANOR_DATA_DIR"] == "/data"
+
+
+@pytest.mark.parametrize(
+    ("inherited", "allowed"),
+    [
+        ({}, "127.0.0.0/8,::1"),
+        ({"ATHANOR_OUTBOUND_ALLOW": "10.0.0.0/8"}, "10.0.0.0/8"),
+        ({"ATHANOR_OUTBOUND_ALLOW": ""}, None),
+    ],
+)
+def test_customers_urls_may_lead_to_this_machine_unless_the_operator_says_otherwise(inherited, allowed):
+    assert seen(inherited).get("ATHANOR_OUTBOUND_ALLOW") == allowed

@@ -42,6 +42,26 @@ def test_a_document_becomes_pictures_by_way_of_a_pdf(stack, samples):
     assert stack.task(job, "made")["engine"] == "poppler"
 
 
+def test_a_url_leads_outside_or_where_it_is_allowed_and_nowhere_else(stack):
+    here = f"{stack.about['url']}/healthz"
+    metadata = "http://169.254.169.254/latest/meta-data/"
+
+    job = stack.job(
+        here={"operation": "import/url", "url": here},
+        shown={"operation": "capture-website", "url": here, "output_format": "pdf"},
+        metadata={"operation": "import/url", "url": metadata},
+        page={"operation": "capture-website", "url": metadata, "output_format": "pdf"},
+        port={"operation": "import/url", "url": "http://127.0.0.1:6379/"},
+        out={"operation": "export/url", "input": ["here", "shown"]},
+    )
+
+    codes = {name: stack.task(job, name)["code"] for name in ("here", "shown", "metadata", "page", "port")}
+    assert codes == {
+        **dict.fromkeys(("here", "shown"), None),
+        **dict.fromkeys(("metadata", "page", "port"), "ADDRESS_REFUSED"),
+    }
+
+
 def test_every_engine_converts_what_it_is_for(stack, samples):
     inputs = {
         "doc": samples / "jod_simple.docx",
@@ -108,9 +128,9 @@ def test_many_files_become_one_archive(stack):
     ("name", "bytes_", "target", "codes"),
     [
         ("empty.docx", b"", "pdf", {"OPEN_FAILED"}),
-        ("noise.docx", os.urandom(20_000), "pdf", {"OPEN_FAILED", "CONVERSION_FAILED"}),
-        ("text.mp4", b"this is not a video", "webm", {"OPEN_FAILED", "CONVERSION_FAILED"}),
-        ("page.png", b"<html>not a picture</html>", "webp", {"OPEN_FAILED", "CONVERSION_FAILED"}),
+        ("noise.docx", os.urandom(20_000), "pdf", {"OPEN_FAILED"}),
+        ("text.mp4", b"this is not a video", "webm", {"OPEN_FAILED"}),
+        ("page.png", b"<html>not a picture</html>", "webp", {"OPEN_FAILED"}),
         ("cut.pdf", b"%PDF-1.4\n1 0 obj\n<<", "png", {"OPEN_FAILED", "CONVERSION_FAILED"}),
         ("what.xyz", b"something", "pdf", {"INVALID_CONVERSION_TYPE"}),
     ],

@@ -50,7 +50,7 @@ class Browser:
     """
 
     def __init__(self, argv: Sequence[str]) -> None:
-        """Start the browser. Descriptors 3 and 4 must still be free, so do it before anything is opened."""
+        """Start the browser. Descriptors 3 and 4 must be free or of no use to anybody; they are closed."""
         commands, self._commands = _pipe()
         self._answers, answers = _pipe()
         os.dup2(commands, COMMANDS)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engines._support.cdp import Browser, Gone, Params, program
+from engines._support.cdp import ANSWERS, COMMANDS, Browser, Gone, Params, program
 from engines._support.child import Refused, serve
+from engines._support.chrome_bridge import HOST, Bridge
 from engines._support.chrome_page import Visit
 
 FLAGS = (
@@ -26,6 +27,20 @@ FLAGS = (
 )
 
 
+def way_out(port: int) -> list[str]:
+    """Return the flags that leave the browser one way to the network: a proxy that knows hosts by name."""
+    return [
+        f"--proxy-server=socks5://{HOST}:{port}",
+        # Without, what it takes for this machine would go past the proxy.
+        "--proxy-bypass-list=<-loopback>",
+        f"--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE {HOST}",
+        "--dns-prefetch-disable",
+        # Its name in this version, and in others.
+        "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+        "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    ]
+
+
 def is_text(path: Path) -> bool:
     """Tell whether a file can be HTML: the browser would print any bytes as text."""
     with path.open("rb") as file:
@@ -38,9 +53,10 @@ def is_text(path: Path) -> bool:
 class Desk:
     """Answers requests, each with a page that was made ready before."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, bridge: Bridge) -> None:
         self._browser = browser
-        self._visit = Visit(browser)
+        self._bridge = bridge
+        self._visit = Visit(browser, bridge)
 
     def handle(self, request: Params, tell: Callable[[float], None]) -> Params:
         """Make the file asked for.
@@ -59,7 +75,7 @@ class Desk:
     def rest(self) -> None:
         """Close the page and make another ready."""
         self._visit.close()
-        self._visit = Visit(self._browser)
+        self._visit = Visit(self._browser, self._bridge)
 
     def _take(self, request: Params, tell: Callable[[float], None]) -> Params:
         into = Path(request["output"])
@@ -77,16 +93,17 @@ class Desk:
 
 def main() -> None:
     """Start the browser in the slot, then serve."""
-    flags = [*FLAGS, f"--user-data-dir={Path.cwd() / 'profile'}"]
-    if os.geteuid() == 0:
-        # It refuses to start as root without.
-        flags.append("--no-sandbox")
+    # The browser will read and write on these two descriptors, so the bridge must not get them.
+    for _ in (COMMANDS, ANSWERS):
+        os.open(os.devnull, os.O_RDWR)
+    bridge = Bridge(Path(os.environ["ATHANOR_EGRESS"]))
+    flags = [*FLAGS, *way_out(bridge.start()), f"--user-data-dir={Path.cwd() / 'profile'}"]
     browser = Browser([program(), *flags])
     # A child without its browser is of no use, and says so by ending, even while nobody asks it.
     threading.Thread(target=lambda: os._exit(browser.process.wait() or 1), daemon=True).start()
     browser.call("Fetch.enable", patterns=[{"urlPattern": "*"}], handleAuthRequests=True)
     browser.call("Target.setDiscoverTargets", discover=True)
-    desk = Desk(browser)
+    desk = Desk(browser, bridge)
     serve(desk.handle, desk.rest)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
-from jobs.contract import Option
+from jobs.contract import Option, urls
 
 from .frame import LONGEST
 
@@ -25,14 +24,11 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def _address(value: str) -> str:
     try:
-        address = urlsplit(value)
-        known = address.scheme in {"http", "https"} and address.hostname and (address.port or 1)
-    except ValueError:
-        known = None
-    if not known or re.search(r"[\s\x00-\x1f\x7f]", value):
-        raise URL.problem("format is invalid. Use something like https://example.com/page.")
-    if address.username is not None or address.password is not None:
-        raise URL.problem("must not hold a user name. Set an Authorization header in headers instead.")
+        urls.parse(value)
+    except urls.InvalidURL:
+        raise URL.problem(
+            "format is invalid. Use something like https://example.com/page; a login goes into headers."
+        ) from None
     return value
 
 

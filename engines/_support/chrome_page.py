@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from engines._support.cdp import Browser, Failed, Late, Params
 from engines._support.child import Refused
+from engines._support.chrome_bridge import Bridge
 from engines._support.chrome_refusals import unopened, unprinted, unsuitable
 from engines._support.frame import Frame, frame
 
@@ -45,8 +46,9 @@ def may_load(url: str, folder: str | None) -> bool:
 class Visit:
     """One page in a browser context of its own, made ready before anybody asks for it."""
 
-    def __init__(self, browser: Browser) -> None:
+    def __init__(self, browser: Browser, bridge: Bridge) -> None:
         self._browser = browser
+        self._bridge = bridge
         self._request: Params = {}
         self.crashed = False
         self._context = browser.call("Target.createBrowserContext", disposeOnDetach=True)["browserContextId"]
@@ -72,6 +74,7 @@ class Visit:
         :raises Refused: when there is no page, or the element waited for does not appear.
         """
         self._request = request
+        self._bridge.problem = None
         self._call("Emulation.setEmulatedMedia", media=request.get("media", ""))
         if not request["javascript"]:
             self._call("Emulation.setScriptExecutionDisabled", value=True)
@@ -82,7 +85,9 @@ class Visit:
         except Late:
             raise unopened("net::ERR_TIMED_OUT", request["url"]) from None
         if problem := answer.get("errorText"):
-            raise unopened(problem, request["url"])
+            # Of a connection that its proxy did not make the browser knows nothing but that.
+            known = self._bridge.problem if "SOCKS" in problem else None
+            raise unopened(known or problem, request["url"])
         self._loader = answer["loaderId"]
         wanted = LIFECYCLE[request["wait_until"]]
         # A page that never comes to rest is taken as it is.

@@ -18,6 +18,8 @@ UNREACHABLE = {
     "ERR_INTERNET_DISCONNECTED": "This service has no connection to the internet.",
 }
 """What may be over in a while."""
+FORBIDDEN = "ERR_NETWORK_ACCESS_DENIED"
+"""The worker's name for an address that the outbound rule refuses."""
 REFUSALS = {
     "ERR_NAME_NOT_RESOLVED": "The host of this address was not found.",
     "ERR_NAME_RESOLUTION_FAILED": "The host of this address was not found.",
@@ -37,6 +39,8 @@ def unopened(problem: str, url: str) -> Refused:
     name = problem.removeprefix("net::")
     if url.startswith("file:"):
         return Refused("OpenFailed")
+    if name == FORBIDDEN:
+        return Refused("AddressRefused")
     if name in UNREACHABLE:
         return Refused("DownloadUnreachable", UNREACHABLE[name])
     if "CERT" in name or "SSL" in name:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Command, Work
-from jobs.contract.errors import ConversionFailed, OpenFailed
+from jobs.contract import Command, Work, limits
+from jobs.contract.errors import ConversionFailed, FileTooLarge, OpenFailed
 
 # Only formats that carry their media themselves: never playlists, patterns or devices, which name other files
 # or addresses (hls, dash, concat, sdp, image2, lavfi).
@@ -21,9 +21,6 @@ DEMUXERS = (
 SUBTITLE_DEMUXERS = "ass,srt,webvtt,microdvd,mpl2,sami,subviewer,subviewer1,tedcaptions,vplayer,jacosub"
 IMAGE_DEMUXERS = "image2,png_pipe,jpeg_pipe,webp_pipe,gif,bmp_pipe,tiff_pipe,svg_pipe"
 MAX_ALLOC = f"{1 << 30}"
-MAX_PIXELS = 100_000_000
-MAX_SIDE = 32_768
-MAX_STREAMS = 256
 MEDIA = "media"
 """The key of the ``Media`` in ``work.facts``."""
 
@@ -138,22 +135,30 @@ def read(text: str) -> Mapping[str, Any]:
     """Return the facts in what the probe printed.
 
     :raises OpenFailed: when there is neither picture nor sound.
-    :raises ConversionFailed: when it is beyond what we take.
+    :raises FileTooLarge: when it is beyond what we take.
     """
     try:
         found = json.loads(text)
     except ValueError:
         raise OpenFailed from None
     streams = found.get("streams", [])
-    if len(streams) > MAX_STREAMS:
-        raise ConversionFailed("The file has too many streams.")
+    if len(streams) > limits.MEDIA_STREAMS:
+        raise FileTooLarge(
+            f"The file has {len(streams):,} streams; at most {limits.MEDIA_STREAMS:,} are allowed."
+        )
     video, audio = _video(streams), _audio(streams)
     if not video and not audio:
         raise OpenFailed
     form = found.get("format", {})
+    duration = _positive(form.get("duration"))
+    if duration and duration > limits.MEDIA_SECONDS:
+        raise FileTooLarge(
+            f"The file is {duration / 3600:,.1f} hours long; at most {limits.MEDIA_SECONDS / 3600:,.1f} are"
+            " allowed."
+        )
     media = Media(
         format=form.get("format_name", ""),
-        duration=_positive(form.get("duration")),
+        duration=duration,
         video=video,
         audio=audio,
         subtitles=_subtitles(streams),
@@ -167,8 +172,7 @@ def _video(streams: list[dict[str, Any]]) -> Video | None:
         if stream.get("disposition", {}).get("attached_pic") or not stream.get("width"):
             continue
         width, height = int(stream["width"]), int(stream["height"])
-        if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
-            raise ConversionFailed("The video's pictures are too large for this service.")
+        limits.check_picture(width, height)
         pixel = _ratio(stream.get("sample_aspect_ratio", "").replace(":", "/")) or 1.0
         turned = any(round(abs(s.get("rotation") or 0)) % 180 == 90 for s in stream.get("side_data_list", []))
         shown = (round(width * pixel), height)

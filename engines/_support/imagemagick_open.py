@@ -18,8 +18,9 @@ from engines._support.exif import upright
 from engines._support.imagemagick_order import (
     ANIMATED,
     CODERS,
-    COPIED,
     DRAWINGS,
+    DRAWN_SIDE,
+    FRAMES,
     HEIF,
     PIXELS,
     SIDE,
@@ -156,7 +157,7 @@ def _heif_size(path: Path) -> Size:
             size = file.width, file.height
     except libheif.Failed as error:
         raise Refused("OpenFailed") from error
-    check_size(size, COPIED)
+    check_size(size)
     return size
 
 
@@ -169,22 +170,22 @@ def _drawing_size(order: Order) -> Size:
     scale = (order.options.get("pixel_density") or 96) / 96
     own = (max(1, round(min(width, SIDE) * scale)), max(1, round(min(height, SIDE) * scale)))
     size, _ = order.box(own, grows=True)
-    check_size(size, COPIED)
+    check_size(size, DRAWN_SIDE)
     return size
 
 
-def check_size(size: Size, limit: int = PIXELS) -> None:
+def check_size(size: Size, side: int = SIDE) -> None:
     """Refuse a picture that would take too much memory.
 
     :raises Refused: when it is too large.
     """
-    if max(size) > SIDE or size[0] * size[1] > limit:
-        raise too_large(limit)
+    if max(size) > side or size[0] * size[1] > PIXELS:
+        raise too_large()
 
 
-def too_large(limit: int = PIXELS) -> Refused:
+def too_large(pixels: int = PIXELS) -> Refused:
     """Return the refusal of a picture that is too large."""
-    sides = f"{limit // 1_000_000} megapixels, {SIDE:,} pixels a side and 1,000 frames"
+    sides = f"{pixels // 1_000_000} megapixels, {SIDE:,} pixels a side and {FRAMES:,} frames"
     return Refused("FileTooLarge", f"The picture is too large: at most {sides} are possible.")
 
 

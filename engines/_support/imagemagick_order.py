@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jobs.contract import limits
+
 Size = tuple[int, int]
 
 DRAWINGS = {"svg", "svgz"}
@@ -29,13 +31,14 @@ CODERS = {
 }
 """ImageMagick's names for what it reads: always given, so that no content chooses its own reader."""
 
-PIXELS = 200_000_000
+PIXELS = limits.IMAGE_PIXELS
 """How many a picture may have."""
-COPIED = 100_000_000
-"""The same, where another library has them too, for a while."""
-TOGETHER = 400_000_000
+TOGETHER = 4 * PIXELS
 """The same, for all pictures that are held at once."""
-SIDE = 32_000
+SIDE = limits.IMAGE_SIDE
+FRAMES = limits.IMAGE_FRAMES
+DRAWN_SIDE = min(SIDE, 32_000)
+"""The longest side of what is drawn: Cairo stops a little above."""
 
 
 @dataclass(frozen=True, kw_only=True)

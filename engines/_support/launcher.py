@@ -1,24 +1,32 @@
-"""The one place that starts external programs: group, deadline, output caps, kill of the whole tree."""
+"""The one place that starts external programs: locked in, with a deadline, and killed with all they start."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
+import json
 import os
+import select
 import selectors
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from weakref import WeakKeyDictionary
+from typing import IO
 
-from jobs.contract.errors import EngineTimeout, Stopped, TaskError
+from jobs.contract import limits
+from jobs.contract.errors import EngineTimeout, Stopped, TaskError, Unconfined
 
-KEPT_BYTES = 64 * 1024
+from . import confinement, identities
+from .cells import Cell
+from .guard import Guard, guard
+from .room import Room
+from .tiers import Landlock, Order, Wish
+
+KEPT_BYTES = limits.WORD_BYTES
 """How much of each output is kept, from its end."""
 CAPTURED_BYTES = 1024 * 1024
 """How much of standard output is kept for those who parse it."""
@@ -27,14 +35,22 @@ DRAINED_BYTES = 2 * 1024 * 1024
 """How much is read of a program that has ended; a pipe holds less."""
 LOOK_SECONDS = 0.1
 """How often a run looks whether it must stop."""
-MARK = "ATHANOR_RUN"
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+GONE_SECONDS = 10
+NICE = 10
+"""Engines come after the service itself, and after whatever else the machine does."""
+PATH = confinement.PATH
+KILLED = range(129, 129 + signal.NSIG)
+"""Exit statuses that stand for a death by signal, where a program waited for another one."""
+
+
+def _be_nice() -> None:
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
 
 # A child told to die with its parent dies with the thread that started it, so one thread that never ends
-# starts them all.
-_STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher")
-_NUMBERS = itertools.count(1)
-_MARKS: WeakKeyDictionary[subprocess.Popen[bytes], str] = WeakKeyDictionary()
+# starts them all. Niceness is the thread's own, and inherited.
+_STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher", initializer=_be_nice)
+_RUNNING: set[Program] = set()
 
 
 @dataclass(frozen=True)
@@ -50,78 +66,194 @@ class Outcome:
     seconds: float
 
 
+@dataclass(eq=False)
+class Program:
+    """A program that was started, with all it starts itself."""
+
+    process: subprocess.Popen[bytes]
+    """What locks it in; it lives as long as the program."""
+    cell: Cell
+    guard: Guard
+    first: int | None = None
+    """A descriptor of the first process inside, with which all inside end."""
+    status: int | None = None
+    """Where it is told how the program inside ended. It must stay open, for what tells would die of it."""
+    was_locked_in: bool = True
+    """Whether, now that it was killed, it had ever been started: what locks it in may have failed."""
+    _killed: bool = field(default=False, init=False)
+
+    @property
+    def stdin(self) -> IO[bytes] | None:
+        """Its standard input, when a pipe was asked for."""
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """Its standard output."""
+        assert self.process.stdout
+        return self.process.stdout
+
+    @property
+    def stderr(self) -> IO[bytes]:
+        """Its standard error."""
+        assert self.process.stderr
+        return self.process.stderr
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self.process.poll() is None
+
+    @property
+    def returncode(self) -> int:
+        """Its exit status, once it has ended; negative when a signal killed it."""
+        status = self.process.returncode
+        return 128 - status if status in KILLED else status
+
+    def kill(self) -> None:
+        """Kill it and everything it started, daemons included, and wait until they are gone."""
+        if self._killed:
+            return
+        self._killed = True
+        # Its number stays its group's while one of the group lives, then it may become a stranger's.
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        if self.first is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(self.first, signal.SIGKILL)
+            # The kernel reports its end when the last process inside has ended.
+            select.select([self.first], [], [], GONE_SECONDS)
+            os.close(self.first)
+        self.cell.tier.sweep(self.cell.identity)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=GONE_SECONDS)
+        if self.status is not None:
+            self.was_locked_in = self.returncode <= 0 or b"exit-code" in _line(self.status)
+            os.close(self.status)
+        self.guard.end()
+        _RUNNING.discard(self)
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
 def start(
-    argv: Sequence[str], *, cwd: Path, environment: Mapping[str, str] | None = None, stdin: int | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a program in a session of its own, with a clean environment, its outputs piped.
+    argv: Sequence[str],
+    *,
+    cell: Cell,
+    environment: Mapping[str, str] | None = None,
+    stdin: int | None = None,
+    seconds: float | None = None,
+) -> Program:
+    """Start a program in a cell, with a clean environment, its outputs piped. It dies when this process dies.
 
-    It dies when this process dies. Confinement belongs here and nowhere else.
-
+    :param seconds: what it may take, for its bound on processor time; None for one that stays.
     :raises TaskError: when the program is not installed.
+    :raises Unconfined: when it could not be locked in.
     """
     if not shutil.which(argv[0], path=PATH):
         raise TaskError(f"{Path(argv[0]).name} is not installed on this worker.")
-    clean = {
-        "PATH": PATH,
-        "HOME": f"{cwd}",
-        "TMPDIR": f"{cwd}",
-        "LANG": "C.UTF-8",
-        **(environment or {}),
-        MARK: f"{os.getpid()}.{next(_NUMBERS)}",
-    }
-    process = _STARTER.submit(
-        subprocess.Popen,
-        ["setpriv", "--pdeathsig", "SIGKILL", "--", *argv],
-        cwd=cwd,
-        env=clean,
+    wish = Wish(
+        argv=argv,
+        environment={**cell.environment, **(environment or {})},
+        room=cell.room,
+        profile=cell.profile,
+        identity=cell.identity,
+        seconds=seconds,
+    )
+    try:
+        order = cell.tier.order(wish)
+    except ValueError as error:
+        raise Unconfined(f"This engine {error}, which this worker cannot give it.") from error
+    try:
+        process = _STARTER.submit(_launch, order, stdin).result()
+        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values())
+    finally:
+        for descriptor in order.descriptors:
+            os.close(descriptor)
+    program = Program(process, cell, watch)
+    _RUNNING.add(program)
+    if order.status is not None:
+        program.status = order.status
+        try:
+            program.first = _first_inside(order.status)
+        except Unconfined as failure:
+            failure.add_note(program.stderr.read(KEPT_BYTES).decode(errors="replace"))
+            program.kill()
+            raise
+    return program
+
+
+def _launch(order: Order, stdin: int | None) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        list(order.argv),
+        cwd=order.start or "/",
+        env=dict(order.environment),
         stdin=subprocess.DEVNULL if stdin is None else stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        close_fds=True,
-    ).result()
-    _MARKS[process] = clean[MARK]
-    return process
+        pass_fds=order.descriptors,
+    )
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program and everything it started, daemons included, and reap it."""
-    # Its number stays its group's while one of the group lives, then it may become a stranger's.
-    reaped = process.returncode is not None
-    if not reaped or not Path("/proc", f"{process.pid}").exists():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    _kill_marked(_MARKS.pop(process, ""))
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=10)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe:
-            with contextlib.suppress(OSError):
-                pipe.close()
+def _first_inside(status: int) -> int | None:
+    """Return a descriptor of the first process inside; None when it has ended already.
+
+    :raises Unconfined: when there never was one.
+    """
+    try:
+        told = json.loads(_line(status))
+        return os.pidfd_open(int(told["child-pid"]))
+    except ProcessLookupError:
+        return None
+    except (ValueError, KeyError) as error:
+        raise Unconfined from error
+
+
+def _line(descriptor: int) -> bytes:
+    """Return what comes up to the end of a line, or of everything."""
+    found = b""
+    while not found.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        found += byte
+    return found
 
 
 def kill_strays() -> int:
-    """Kill what programs of dead workers left behind; return how many were killed."""
-    return _kill_where(lambda worker: worker.isdigit() and not Path("/proc", worker).exists())
+    """Kill what runs as a user of engines that no worker of this machine uses now; return how many."""
+    strays = identities.free()
+    uids = {identity.uid for identity in strays}
+    found = [uid for uid in _users() if uid in uids]
+    for identity in strays:
+        if identity.uid in found:
+            Landlock().sweep(identity)
+        identity.release()
+    return len(found)
 
 
 def kill_all() -> int:
     """Kill everything this process started that still runs, warm children too; return how many."""
-    return _kill_where(lambda worker: worker == f"{os.getpid()}")
+    running = list(_RUNNING)
+    for program in running:
+        program.kill()
+    return len(running)
 
 
-def _kill_where(condition: Callable[[str], bool]) -> int:
-    found = [pid for pid, mark in _marked() if condition(mark.partition(".")[0])]
-    for pid in found:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-    return len(found)
+def _users() -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                found.append(folder.stat().st_uid)
+    return found
 
 
 def run(
     argv: Sequence[str],
     *,
-    cwd: Path,
+    cell: Cell,
     deadline: float,
     stopped: Callable[[], str | None] = lambda: None,
     environment: Mapping[str, str] | None = None,
@@ -135,47 +267,66 @@ def run(
     :param stdin: what it reads from its standard input; a pipe holds 64 KiB at most.
     :param on_line: is given each line of both outputs, as they come.
     :raises EngineTimeout: when the deadline passed.
+    :raises MemoryExceeded: when it took more memory than its profile gives.
+    :raises TooMuchOutput: when it wrote more than a task may.
     :raises Stopped: when told to stop.
-    :raises TaskError: when the program is not installed.
+    :raises TaskError: when the program is not installed, or cannot be locked in.
 
     What the program said before it was killed is a note of the error.
     """
     begun = time.monotonic()
-    process = start(argv, cwd=cwd, environment=environment, stdin=subprocess.PIPE if stdin else None)
-    _tell(process, stdin)
-    pump = _Pump(process, on_line)
+    program = start(
+        argv,
+        cell=cell,
+        environment=environment,
+        stdin=subprocess.PIPE if stdin else None,
+        seconds=max(1.0, deadline - begun),
+    )
+    pump = _Pump(program, on_line)
     try:
+        _tell(program, stdin)
         pump.until_end(deadline, stopped)
     except TaskError as error:
         error.add_note(pump.words())
         raise
     finally:
         # It is reaped here, after its group was killed, while its number is still its own.
-        kill(process)
-    return Outcome(process.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
+        program.kill()
+    if failure := program.guard.reason or (None if program.was_locked_in else Unconfined()):
+        failure.add_note(pump.words())
+        raise failure
+    return Outcome(program.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
 
 
-def _tell(process: subprocess.Popen[bytes], text: bytes) -> None:
-    if process.stdin:
-        with contextlib.suppress(BrokenPipeError), process.stdin as pipe:
+def ask(argv: Sequence[str], *, deadline: float) -> str:
+    """Run a program that is given nothing, and return what it says of itself.
+
+    :raises TaskError: as ``run`` does.
+    """
+    with Cell(Room()) as cell:
+        return run(argv, cell=cell, deadline=deadline).words
+
+
+def _tell(program: Program, text: bytes) -> None:
+    if program.stdin:
+        with contextlib.suppress(BrokenPipeError), program.stdin as pipe:
             pipe.write(text)
 
 
 class _Pump:
     """Drains both outputs, keeps their ends and hands lines on; a flood costs no memory."""
 
-    def __init__(self, process: subprocess.Popen[bytes], on_line: Callable[[str], None] | None) -> None:
-        assert process.stdout and process.stderr
-        self._process = process
+    def __init__(self, program: Program, on_line: Callable[[str], None] | None) -> None:
+        self._pid = program.process.pid
         self._on_line = on_line
-        self._out, self._err = process.stdout.fileno(), process.stderr.fileno()
+        self._out, self._err = program.stdout.fileno(), program.stderr.fileno()
         self._first = bytearray()
         self._tail = bytearray()
         self._rest = {self._out: b"", self._err: b""}
 
     def until_end(self, deadline: float, stopped: Callable[[], str | None]) -> None:
         """Read until the program has ended, killing nothing itself."""
-        end = os.pidfd_open(self._process.pid)
+        end = os.pidfd_open(self._pid)
         try:
             with selectors.DefaultSelector() as selector:
                 for fd in (self._out, self._err, end):
@@ -239,35 +390,3 @@ class _Pump:
 
     def words(self) -> str:
         return self._tail[-KEPT_BYTES:].decode(errors="replace")
-
-
-def _marked() -> Iterator[tuple[int, str]]:
-    wanted = f"{MARK}=".encode()
-    # Marks hold process ids, which mean nothing for what runs in a container beside us.
-    ours = Path("/proc/self/ns/pid").readlink()
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                if (folder / "ns" / "pid").readlink() != ours:
-                    continue
-                for variable in (folder / "environ").read_bytes().split(b"\0"):
-                    if variable.startswith(wanted):
-                        yield int(folder.name), variable[len(wanted) :].decode(errors="replace")
-
-
-def _kill_marked(mark: str) -> None:
-    # Again and again, since a fork bomb makes new ones while we read the table.
-    for _ in range(20 if mark else 0):
-        found = [pid for pid, its in _marked() if its == mark and not _is_zombie(pid)]
-        if not found:
-            return
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,11 @@ from jobs.contract.errors import ConversionFailed, EmptyFile, EngineCrashed, Tas
 from jobs.contract.operation import Explain
 
 from . import launcher
+from .cells import USUAL, Cell
+from .collecting import collect
+from .room import INPUT, OUTPUT, Profile, Room
 
+RELATED = "/related"
 Planner = Callable[[Work], list[Command]]
 
 
@@ -26,6 +30,7 @@ class Process:
     probe: Callable[[Work], Command] | None = None
     """A command whose standard output tells what the planner must know; ``read`` makes it ``work.facts``."""
     read: Callable[[str], Mapping[str, Any]] | None = None
+    profile: Profile = USUAL
 
     def __call__(self, work: Work, context: Context) -> Result:
         """Run the work.
@@ -33,23 +38,27 @@ class Process:
         :raises TaskError: when a program fails, or leaves no valid output.
         """
         refuse_empty(work)
+        with Cell(room_of(work), self.profile) as cell:
+            return self._run(relocated(work, cell), cell, context)
+
+    def _run(self, work: Work, cell: Cell, context: Context) -> Result:
         if self.probe and self.read:
-            outcome = self._launch(self.probe(work), work, context, share=(0, 0))
-            work = replace(work, facts=self.read(outcome.stdout))
+            outcome = self._launch(self.probe(work), cell, context, share=(0, 0))
+            work = replace(work, facts={**work.facts, **self.read(outcome.stdout)})
         commands = self.plan(work)
         total = sum(command.weight for command in commands)
         done = 0.0
         for command in commands:
             share = (100 * done / total, 100 * (done + command.weight) / total)
-            self._launch(command, work, context, share=share)
-            found = outputs_of(command, work.output_dir)
+            self._launch(command, cell, context, share=share)
+            found = outputs_of(command, cell, work.output_dir)
             done += command.weight
             if len(commands) > 1:
                 context.progress(100 * done / total)
-        return Result(files=tuple(Output(path=path) for path in found))
+        return Result(files=tuple(Output(path=path) for path in collect(found)))
 
     def _launch(
-        self, command: Command, work: Work, context: Context, *, share: tuple[float, float]
+        self, command: Command, cell: Cell, context: Context, *, share: tuple[float, float]
     ) -> launcher.Outcome:
         read = command.progress() if command.progress else None
         low, high = share
@@ -62,7 +71,7 @@ class Process:
         try:
             outcome = launcher.run(
                 command.argv,
-                cwd=work.output_dir,
+                cell=cell,
                 deadline=context.deadline,
                 stopped=lambda: context.stopped,
                 environment=command.environment,
@@ -70,9 +79,11 @@ class Process:
                 on_line=on_line if read else None,
             )
         except TaskError as error:
-            context.record(argv=command.argv, output="\n".join(getattr(error, "__notes__", ())))
+            said = () if command.quiet else getattr(error, "__notes__", ())
+            context.record(argv=command.argv, output="\n".join(said))
             raise
-        context.record(argv=command.argv, output=outcome.words)
+        silent = command.quiet and not outcome.returncode
+        context.record(argv=command.argv, output="" if silent else outcome.words)
         if outcome.returncode:
             raise self._failure(outcome)
         return outcome
@@ -93,14 +104,37 @@ def refuse_empty(work: Work) -> None:
         raise EmptyFile
 
 
-def outputs_of(command: Command, output_dir: Path) -> list[Path]:
-    """Return the files a command promised, in order; an exit status of 0 proves nothing.
+def room_of(work: Work) -> Room:
+    """Return the room for a work: its inputs to read, its folder for outputs to write, and nothing else."""
+    folders = _numbered(INPUT, work.inputs)
+    for name, paths in work.related.items():
+        folders |= _numbered(f"{RELATED}/{name}", paths)
+    return Room(read=folders, write={OUTPUT: work.output_dir}, start=OUTPUT)
+
+
+def _numbered(inside: str, paths: Iterable[Path]) -> dict[str, Path]:
+    parents = dict.fromkeys(path.parent for path in paths)
+    return {inside if n == 1 else f"{inside}-{n}": folder for n, folder in enumerate(parents, 1)}
+
+
+def relocated(work: Work, cell: Cell) -> Work:
+    """Return the work as it is seen inside."""
+    return replace(
+        work,
+        inputs=tuple(map(cell.inside, work.inputs)),
+        related={name: tuple(map(cell.inside, paths)) for name, paths in work.related.items()},
+        output_dir=cell.inside(work.output_dir),
+    )
+
+
+def outputs_of(command: Command, cell: Cell, output_dir: Path) -> list[Path]:
+    """Return where the files that a command promised lie, in order; an exit status of 0 proves nothing.
 
     :raises ConversionFailed: when one is missing or empty.
     """
-    found = list(command.outputs)
+    found = [cell.outside(path) for path in command.outputs]
     if command.output_glob:
-        found += sorted(output_dir.glob(command.output_glob), key=_by_number)
+        found += sorted(cell.outside(output_dir).glob(command.output_glob), key=_by_number)
         if not found:
             raise ConversionFailed
     for path in found:

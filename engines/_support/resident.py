@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -18,26 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from jobs.contract import errors
+from jobs.contract.erasing import erase
 
-from . import launcher
+from . import inner_code, launcher
+from .cells import Cell
+from .egress import Egress
+from .guard import memory_of, parents, tree
+from .room import CODE, EGRESS, INPUT, OUTPUT, WORK, Profile, Room
 
 ANSWER_BYTES = 8 * 1024 * 1024
 """The longest line a child may send; none of ours comes near it."""
-LONGEST_FOLDER = 24
-ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": f"{Path(__file__).parents[2]}"}
+SOCKET = "socket"
+PYTHON = "/usr/bin/python3"
+"""The distribution's own: the one LibreOffice's bridge is built for, and the one that is seen inside."""
+ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": "{code}"}
 """What every child gets: its script may import ``engines._support``."""
-
-
-@functools.cache
-def _short(folder: Path) -> Path:
-    """Return a short path to a folder: tools make sockets below it, whose paths hold 107 bytes at most."""
-    if len(f"{folder}") <= LONGEST_FOLDER:
-        return folder
-    aside = tempfile.mkdtemp(prefix="athanor-", dir="/tmp")  # the shortest there is, and ours alone
-    atexit.register(shutil.rmtree, aside, ignore_errors=True)
-    link = Path(aside, "w")
-    link.symlink_to(folder)
-    return link
 
 
 class Died(Exception):
@@ -47,30 +39,57 @@ class Died(Exception):
 class Child:
     """One warm child and its slot folder, the only place files reach it."""
 
-    def __init__(self, name: str, argv: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        script: str,
+        environment: Mapping[str, str],
+        profile: Profile,
+        *,
+        egress: bool = False,
+    ) -> None:
+        """Start the script of ours, whose environment may speak of ``{code}``, where our code lies inside.
+
+        :param egress: give it a way out, open while it answers; ``ATHANOR_EGRESS`` tells it the socket.
+        """
         self.owner: str | None = None
         self.uses = 0
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
+        self._open = contextlib.ExitStack()
+        self._open.callback(erase, self.slot)
+        self._egress: Egress | None = None
         try:
-            short = {"TMPDIR": f"{_short(self.slot.parent) / self.slot.name}"}
-            environment = {**ENVIRONMENT, **short, **environment}
-            self._process = launcher.start(
-                argv, cwd=self.slot, environment=environment, stdin=subprocess.PIPE
-            )
+            self.cell = self._open.enter_context(Cell(self._room(egress=egress), profile))
+            if egress:
+                self._egress = Egress(self.slot / "egress" / SOCKET)
+                self._egress.start()
+                self._open.callback(self._egress.close)
+                environment = {**environment, "ATHANOR_EGRESS": f"{self.cell.named(EGRESS)}/{SOCKET}"}
+            code = self.cell.named(CODE)
+            given = {name: text.format(code=code) for name, text in {**ENVIRONMENT, **environment}.items()}
+            argv = (PYTHON, f"{code}/engines/_support/{script}")
+            self._program = launcher.start(argv, cell=self.cell, environment=given, stdin=subprocess.PIPE)
         except BaseException:
-            shutil.rmtree(self.slot, ignore_errors=True)
+            self._open.close()
             raise
-        assert self._process.stdin and self._process.stdout and self._process.stderr
-        for pipe in (self._process.stdin, self._process.stdout):
+        assert self._program.stdin
+        for pipe in (self._program.stdin, self._program.stdout):
             os.set_blocking(pipe.fileno(), False)
         self._rest = b""
         self._words = bytearray()
         self._drain = threading.Thread(target=self._keep_words, daemon=True)
         self._drain.start()
 
+    def _room(self, *, egress: bool) -> Room:
+        self.slot.chmod(0o711)
+        inputs, outputs, work, way_out = (self.slot / name for name in ("in", "out", "work", "egress"))
+        for folder in (inputs, outputs, work, way_out):
+            folder.mkdir(mode=0o700)
+        read = {INPUT: inputs, CODE: inner_code.folder(), **({EGRESS: way_out} if egress else {})}
+        return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK)
+
     def _keep_words(self) -> None:
-        assert self._process.stderr
-        fd = self._process.stderr.fileno()
+        fd = self._program.stderr.fileno()
         try:
             while data := os.read(fd, 65536):
                 self._words += data
@@ -86,7 +105,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the child can still answer."""
-        return self._process.poll() is None
+        return self._program.is_running
 
     def ready(self, deadline: float, stopped: Callable[[], str | None]) -> None:
         """Wait until the child says it is ready."""
@@ -102,13 +121,14 @@ class Child:
         """Send a request and return the child's last answer to it."""
         self._words.clear()
         self.uses += 1
-        self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
-        return self._receive(deadline, stopped, on_percent)
+        with self._egress.opened() if self._egress else contextlib.nullcontext():
+            self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
+            return self._receive(deadline, stopped, on_percent)
 
     def _send(self, data: bytes, deadline: float, stopped: Callable[[], str | None]) -> None:
         # A child that hangs does not read, and a pipe holds only 64 KiB.
-        assert self._process.stdin
-        fd = self._process.stdin.fileno()
+        assert self._program.stdin
+        fd = self._program.stdin.fileno()
         try:
             while data:
                 _wait(fd, selectors.EVENT_WRITE, deadline, stopped)
@@ -119,8 +139,7 @@ class Child:
     def _receive(
         self, deadline: float, stopped: Callable[[], str | None], on_percent: Callable[[float], None]
     ) -> dict[str, Any]:
-        assert self._process.stdout
-        fd = self._process.stdout.fileno()
+        fd = self._program.stdout.fileno()
         while True:
             *lines, self._rest = self._rest.split(b"\n")
             for number, line in enumerate(lines, 1):
@@ -137,25 +156,27 @@ class Child:
 
     def memory(self) -> int:
         """Return how many bytes the child and what it started hold for themselves."""
-        pages = 0
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                with contextlib.suppress(OSError, ValueError, IndexError):
-                    session = (folder / "stat").read_text().rpartition(")")[2].split()[3]
-                    if int(session) == self._process.pid:
-                        _, held, shared, *_ = (folder / "statm").read_text().split()
-                        pages += int(held) - int(shared)
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        return sum(memory_of(pid) for pid in tree(self._program.process.pid, parents()))
+
+    @property
+    def failure(self) -> errors.TaskError | None:
+        """Why we killed it, when we did."""
+        return self._program.guard.reason
 
     def last_words(self) -> str:
         """Return what a child that died printed, waiting a moment for the rest of it."""
         self._drain.join(timeout=1)
         return self.words
 
+    def clear(self) -> None:
+        """Take away what a conversion was given and made. The folders stay: they are shown inside."""
+        for name in ("in", "out"):
+            erase(self.slot / name, keep=True)
+
     def end(self) -> None:
         """Kill the child with everything it started, and remove its folder."""
-        launcher.kill(self._process)
-        shutil.rmtree(self.slot, ignore_errors=True)
+        self._program.kill()
+        self._open.close()
 
 
 def _wait(fd: int, event: int, deadline: float, stopped: Callable[[], str | None]) -> None:

@@ -6,19 +6,21 @@ import json
 import logging
 import os
 import shutil
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Context, Output, Result, Work, errors
+from jobs.contract import Context, Output, Result, Work, errors, limits
 
-from .process import refuse_empty
+from .cells import USUAL
+from .collecting import copy
+from .process import refuse_empty, relocated
 from .resident import Child, Died
+from .room import Profile
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +29,6 @@ USES = int(os.environ.get("ATHANOR_WARM_USES", "100"))
 """Conversions after which a child is replaced: engines leak."""
 HELD_BYTES = int(os.environ.get("ATHANOR_WARM_MEGABYTES", "1024")) * 1024 * 1024
 """A child that holds more than this after a conversion is replaced."""
-SUPPORT = Path(__file__).parent
 TIDY_SECONDS = 1.0
 _TIDY = ThreadPoolExecutor(max_workers=4, thread_name_prefix="tidy")
 
@@ -47,10 +48,12 @@ class Warm:
     """Makes the request of the work; paths in it are taken from the work it is given (the slot's)."""
     explain: Callable[[str], errors.TaskError | None] | None = None
     """Knows what the words of a failure mean."""
-    python: str = sys.executable
+    profile: Profile = USUAL
     environment: Mapping[str, str] = field(default_factory=dict)
     secret: tuple[str, ...] = ()
     """Keys of the request that operators must not see."""
+    egress: bool = False
+    """Whether the child may reach the network, by the outbound rule, while it answers."""
     _idle: list[Child] = field(default_factory=list, init=False, repr=False)
     _tidied: list[Child] = field(default_factory=list, init=False, repr=False)
     """Children on their way back to the idle ones."""
@@ -67,15 +70,14 @@ class Warm:
         child = self._take(context)
         keep = False
         try:
-            here = _into_slot(work, child.slot)
-            request = self.request(here)
+            request = self.request(relocated(_into_slot(work, child.slot), child.cell))
             answer = child.ask(request, context.deadline, lambda: context.stopped, context.progress)
             context.record(argv=[f"{self.name} (warm)", self._shown(request)], output=child.words)
-            result = self._result(answer, work, here)
+            result = self._result(answer, work, child.slot / "out")
             keep = True
         except Died:
             context.record(argv=[f"{self.name} (warm)"], output=child.last_words())
-            raise errors.EngineCrashed from None
+            raise child.failure or errors.EngineCrashed() from None
         except errors.TaskError as error:
             # A refusal is an answer; a child that gave one is as good as before.
             keep = not isinstance(error, errors.EngineTimeout | errors.Stopped | errors.EngineCrashed)
@@ -104,13 +106,13 @@ class Warm:
     def _shown(self, request: Mapping[str, Any]) -> str:
         return json.dumps({k: "***" if v and k in self.secret else v for k, v in request.items()})
 
-    def _result(self, answer: Mapping[str, Any], work: Work, here: Work) -> Result:
+    def _result(self, answer: Mapping[str, Any], work: Work, made: Path) -> Result:
         if "refused" in answer:
             raise _refusal(answer)
         if "failed" in answer:
             raise (self.explain(answer["failed"]) if self.explain else None) or errors.ConversionFailed()
         done = answer["done"]
-        files = [_bring_out(here.output_dir, work.output_dir, name) for name in done.get("files", ())]
+        files = _bring_out(made, work.output_dir, done.get("files", ()))
         if not files and not done.get("extra"):
             raise errors.ConversionFailed
         return Result(files=tuple(files), message=done.get("message"), extra=done.get("extra") or {})
@@ -135,30 +137,29 @@ class Warm:
         return child
 
     def _start(self, deadline: float, stopped: Callable[[], str | None]) -> Child:
-        child = Child(self.name, (self.python, f"{SUPPORT / self.script}"), self.environment)
+        child = Child(self.name, self.script, self.environment, self.profile, egress=self.egress)
         try:
             child.ready(min(deadline, time.monotonic() + START_SECONDS), stopped)
         except BaseException as error:
             log.warning("A warm %s did not start: %s", self.name, child.words[-2000:])
             child.end()
-            if isinstance(error, Died):
-                raise errors.EngineCrashed from None
+            # No input has reached it yet, so none is to blame.
+            hangs = isinstance(error, errors.EngineTimeout) and time.monotonic() < deadline
+            if hangs or isinstance(error, Died):
+                raise errors.EngineNotReady from None
             raise
         return child
 
     def _give_back(self, child: Child, *, keep: bool) -> None:
         """Make a child ready for its owner's next work, or end it."""
         keep = keep and child.uses < USES and child.memory() < HELD_BYTES
-        for folder in ("in", "out"):
-            shutil.rmtree(child.slot / folder, ignore_errors=True)
+        child.clear()
         with self._lock:
-            # Only the last owner's children wait for more, as many as ran at once; and one spare.
-            ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+            ended = [child]
             if keep and not self._closed:
-                self._idle.append(child)
-            else:
-                ended.append(child)
-            self._idle = [other for other in self._idle if other not in ended]
+                # Only the last owner's children wait for more, as many as ran at once; and one spare.
+                ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+                self._idle = [other for other in self._idle if other not in ended] + [child]
         for other in ended:
             other.end()
         with self._lock:
@@ -194,23 +195,20 @@ def _refusal(answer: Mapping[str, Any]) -> errors.TaskError:
     return kind(answer.get("message"))
 
 
-def _bring_out(inside: Path, outside: Path, name: str) -> Output:
-    # Looked at where the child cannot change it any more.
-    made = outside / Path(name).name
-    if not os.path.lexists(inside / made.name):
-        raise errors.ConversionFailed
-    shutil.move(inside / made.name, made)
-    if made.is_symlink() or not made.is_file() or not made.stat().st_size:
-        raise errors.ConversionFailed
-    return Output(path=made)
+def _bring_out(inside: Path, outside: Path, names: Iterable[Any]) -> list[Output]:
+    # Copied, not moved: the child may still hold its own open.
+    found = [Path(f"{name}").name for name in names]
+    if len(found) > limits.OUTPUT_FILES:
+        raise errors.TooMuchOutput
+    room = limits.OUTPUT_BYTES
+    for name in found:
+        room -= copy(inside / name, outside / name, room=room)
+    return [Output(path=outside / name) for name in found]
 
 
 def _into_slot(work: Work, slot: Path) -> Work:
     # Links, not copies: a 5 GB file takes no time and no room.
-    inside, outside = slot / "in", slot / "out"
-    for folder in (inside, outside):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+    inside = slot / "in"
 
     def bring(path: Path, number: str = "") -> Path:
         target = inside / f"{number}{path.name}"
@@ -227,5 +225,5 @@ def _into_slot(work: Work, slot: Path) -> Work:
             name: tuple(bring(path, f"{name}-{n}-") for n, path in enumerate(paths))
             for name, paths in work.related.items()
         },
-        output_dir=outside,
+        output_dir=slot / "out",
     )

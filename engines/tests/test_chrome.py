@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import contextlib
+import select
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,8 +19,9 @@ from engines import chrome
 from engines._support import chrome_options
 from engines.tests import chromium
 from engines.tests.context import RunContext
-from jobs.contract import Operation, OptionProblem, Work
+from jobs.contract import Operation, OptionProblem, Work, reach
 from jobs.contract.errors import (
+    AddressRefused,
     ConversionFailed,
     DownloadFailed,
     DownloadUnreachable,
@@ -81,7 +84,7 @@ def test_a_file_is_opened_in_its_folder():
         ("https://www.example.com/a/b?c", "example.com.png"),
         ("http://EXAMPLE.com:8080", "example.com.png"),
         ("http://[::1]/", "website.png"),
-        ("http://b%C3%BCcher.example/", "website.png"),
+        ("http://my_site.example/", "website.png"),
         ("https://xn--bcher-kva.example/", "xn--bcher-kva.example.png"),
     ],
 )
@@ -144,6 +147,8 @@ def test_images_are_planned(target, given, image):
         "http://[::1",
         "http://example.com:99999/",
         "http://user:secret@example.com/",
+        "http://b%C3%BCcher.example/",
+        "http://example.com\\@127.0.0.1/",
     ],
 )
 def test_other_addresses_are_refused(url):
@@ -610,7 +615,7 @@ class Site:
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
+def site(loopback: None) -> Iterator[Site]:
     site = Site()
 
     class Answer(BaseHTTPRequestHandler):
@@ -758,6 +763,114 @@ def test_a_web_page_reads_no_file(capture, site, tmp_path, html):
 
     assert "page" in text
     assert "SECRET" not in text
+
+
+# --- Where pages may reach: one address of this machine is allowed here, its neighbour stands for the rest.
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inside]:
+    """Servers at an address that is not allowed."""
+    allows = reach.Reach.read("127.0.0.1")
+    monkeypatch.setattr(reach, "allowed", lambda: allows)
+    with (
+        socket.create_server(("127.0.0.2", 0)) as tcp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+    ):
+        udp.bind(("127.0.0.2", tcp.getsockname()[1]))
+        yield Inside(tcp, udp)
+
+
+@dataclass
+class Inside:
+    """What must hear nothing."""
+
+    tcp: socket.socket
+    udp: socket.socket
+
+    @property
+    def place(self) -> str:
+        return f"127.0.0.2:{self.tcp.getsockname()[1]}"
+
+    @property
+    def was_reached(self) -> bool:
+        return bool(select.select([self.tcp, self.udp], [], [], 0)[0])
+
+
+@needs_chromium
+@pytest.mark.parametrize("way", ["at once", "redirect", "refresh"])
+def test_an_address_inside_is_refused_and_the_next_page_is_served(capture, site, inside, way):
+    url = f"http://{inside.place}/"
+    site.pages["/"] = (302, {"Location": url}, "")
+    site.pages["/refresh"] = (200, {}, f"<meta http-equiv=refresh content='0;url={url}'>")
+    site.pages["/fine"] = (200, {}, "<p>fine")
+    start = {"at once": url, "redirect": site.url("/"), "refresh": site.url("/refresh")}
+
+    with pytest.raises(ConversionFailed if way == "refresh" else AddressRefused):
+        capture(start[way], "pdf", wait_until="networkidle0")
+
+    assert not inside.was_reached
+    assert text_of(capture(site.url("/fine"), "pdf")) == "fine"
+
+
+@needs_chromium
+@pytest.mark.parametrize("host", ["2130706434", "0x7f.2", "[::ffff:127.0.0.2]", "127.0.0.2"])
+def test_however_it_is_written(capture, site, inside, host):
+    port = inside.place.rpartition(":")[2]
+
+    with pytest.raises(AddressRefused):
+        capture(f"http://{host}:{port}/", "pdf")
+
+    assert not inside.was_reached
+
+
+EVERYTHING = """<p>page
+<link rel=stylesheet href='http://{0}/a.css'><link rel=prefetch href='http://{0}/b'>
+<link rel=preconnect href='http://{0}/'><link rel=dns-prefetch href='http://{0}/'>
+<link rel=preload as=image href='https://{0}/c'><link rel=modulepreload href='http://{0}/d'>
+<img src='http://{0}/e'><img srcset='//{0}/f 2x'><iframe src='http://{0}/g'></iframe>
+<object data='http://{0}/h'></object><embed src='http://{0}/i'><video src='http://{0}/j'></video>
+<audio autoplay src='http://{0}/k'></audio><script src='http://{0}/l'></script><a ping='http://{0}/' href='#'>
+<style>@import 'http://{0}/m';
+@font-face {{font-family: x; src: url('http://{0}/n')}} p {{font-family: x}}</style>
+<svg><image href='http://{0}/o'/></svg><form id=f method=post target=t action='http://{0}/p'></form>
+<iframe name=t></iframe><script>
+for (const go of [
+  () => fetch('http://{0}/q', {{mode: 'no-cors'}}), () => new WebSocket('ws://{0}/r'),
+  () => new WebSocket('wss://{0}/s'), () => new EventSource('http://{0}/t'),
+  () => navigator.sendBeacon('http://{0}/u', 'x'),
+  () => {{ const x = new XMLHttpRequest(); x.open('GET', 'http://{0}/v'); x.send() }},
+  () => new Worker(URL.createObjectURL(new Blob(["fetch('http://{0}/w', {{mode: 'no-cors'}})"]))),
+  () => new Worker('http://{0}/x.js'), () => f.submit(), () => open('http://{0}/y'),
+  () => new WebTransport('https://{0}/z'),
+  async () => {{
+    const c = new RTCPeerConnection({{iceServers: [
+      {{urls: 'stun:{0}'}}, {{urls: 'turn:{0}?transport=tcp', username: 'x', credential: 'x'}}]}});
+    c.createDataChannel('x'); await c.setLocalDescription(await c.createOffer());
+  }},
+]) try {{ const p = go(); p && p.catch && p.catch(() => 0) }} catch (e) {{}}
+</script>"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("kind", ["file", "page"])
+def test_nothing_that_a_page_loads_reaches_inside(convert, capture, site, inside, kind):
+    html = EVERYTHING.format(inside.place) + f"<img src='{site.url('/allowed.gif')}'>"
+    site.pages["/"] = (200, {}, html)
+
+    waits = {"wait_until": "networkidle0", "wait_time": 1000}
+    made = convert(html, "pdf", **waits) if kind == "file" else capture(site.url("/"), "pdf", **waits)
+
+    assert text_of(made).startswith("page")
+    assert site.headers("/allowed.gif")
+    assert not inside.was_reached
+
+
+@needs_chromium
+def test_the_canary_hears_a_page_that_may_reach_it(convert, inside, loopback):
+    convert(f"<img src='http://{inside.place}/'>", "pdf", wait_until="domcontentloaded", wait_time=1000)
+
+    assert inside.was_reached
 
 
 @needs_chromium

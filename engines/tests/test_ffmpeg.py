@@ -15,7 +15,7 @@ from engines._support.ffmpeg_containers import AUDIO_CONTAINERS, VIDEO_CONTAINER
 from engines._support.ffmpeg_media import Audio, Media, Subtitles, Video
 from engines.tests.context import RunContext
 from jobs.contract import Operation, Work
-from jobs.contract.errors import ConversionFailed, DiskFull, EmptyFile, OpenFailed, Stopped
+from jobs.contract.errors import ConversionFailed, DiskFull, EmptyFile, FileTooLarge, OpenFailed, Stopped
 from jobs.contract.option import OptionProblem
 
 VIDEO = Video(index=0, width=320, height=180, codec="h264", fps=25.0, duration=4.0)
@@ -219,6 +219,27 @@ def test_geometry(size, width, height, fit, scale, frame):
     shape = ffmpeg_pictures.geometry(size, width=width, height=height, fit=fit)
 
     assert (shape.scale, shape.frame) == (scale, frame)
+
+
+@pytest.mark.parametrize(
+    ("streams", "seconds", "sentence"),
+    [
+        (
+            [{"width": 100_000, "height": 100_000}],
+            1,
+            "is 100,000 x 100,000 pixels; at most 100,000,000 in all",
+        ),
+        ([{"width": 40_000, "height": 10}], 1, "32,768 a side"),
+        ([{"width": 10, "height": 10}], 60 * 60 * 13, r"13\.0 hours long; at most 12\.0 are"),
+        ([{"width": 10, "height": 10}] * 500, 1, "has 500 streams; at most 256"),
+    ],
+)
+def test_what_claims_too_much_is_refused_after_the_probe(streams, seconds, sentence):
+    found = [{"index": n, "codec_type": "video", **stream} for n, stream in enumerate(streams)]
+    printed = json.dumps({"streams": found, "format": {"duration": f"{seconds}"}})
+
+    with pytest.raises(FileTooLarge, match=sentence):
+        ffmpeg_media.read(printed)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +9,13 @@ from PIL import Image
 from pypdf import PdfWriter
 
 from engines import poppler
+from engines._support import locked_pdf
 from engines.tests.context import RunContext
 from jobs.contract import Work
-from jobs.contract.errors import ConversionFailed, EmptyFile, OpenFailed, PasswordRequired
+from jobs.contract.errors import ConversionFailed, EmptyFile, FileTooLarge, OpenFailed, PasswordRequired
 
 A4 = (595.0, 842.0)
+TARGETS = ("png", "jpg", "tiff", "txt", "html")
 
 
 def operation(target, name="convert"):
@@ -33,15 +36,19 @@ def work_for(path, output_dir, target="png", name="convert", **options):
     )
 
 
-def planned(target="png", sizes=(A4,), name="convert", **options):
+def planned(target="png", sizes=(A4,), name="convert", opened=None, **options):
     work = work_for(Path("in/in.pdf"), Path("out"), target, name, **options)
     facts = {"pages": len(sizes), "sizes": dict(enumerate(sizes, 1))}
+    facts |= {"opened": opened} if opened else {}
     plan = {"txt": poppler.text, "html": poppler.web_page}.get(target, poppler.images)
     return (poppler.thumbnails if name == "thumbnail" else plan)(replace(work, facts=facts))
 
 
 def run(path, output_dir, target="png", name="convert", **options):
     context = RunContext()
+    for earlier in output_dir.iterdir():
+        # Collected, so it is no engine's to write to.
+        earlier.unlink()
     result = operation(target, name).run(work_for(path, output_dir, target, name, **options), context)
     return [file.path for file in result.files], context
 
@@ -135,7 +142,6 @@ def test_the_size_follows_fit(options, flags):
     [
         ("jpg", {"quality": 40}, ["-jpeg", "-cropbox", "-jpegopt", "quality=40"]),
         ("png", {"alpha": True}, ["-png", "-cropbox", "-transp"]),
-        ("png", {"password": "s3"}, ["-png", "-cropbox", "-opw", "s3", "-upw", "s3"]),
         ("tiff", {}, ["-tiff", "-tiffcompression", "lzw", "-cropbox", "-r"]),
     ],
 )
@@ -143,6 +149,33 @@ def test_options_become_flags(target, options, flags):
     [command] = planned(target, **options)
 
     assert command.argv[1 : 1 + len(flags)] == flags
+
+
+@pytest.mark.parametrize(("target", "name"), [(t, "convert") for t in TARGETS] + [("png", "thumbnail")])
+def test_the_password_stands_on_no_command_line_and_in_no_environment(target, name):
+    work = work_for(Path("in/in.pdf"), Path("out"), target, name, password="s3cret")
+    opening = locked_pdf.opening(work)
+    opened = replace(work, facts={"opened": Path("out/opened.pdf")})
+
+    commands = [
+        *(locked_pdf.rights(work), opening, poppler.probe(opened)),
+        *planned(target, name=name, password="s3cret", opened=Path("out/opened.pdf")),
+    ]
+
+    assert "s3cret" not in "".join(f"{command.argv} {command.environment}" for command in commands)
+    assert [command.stdin for command in commands[:2]] == [b"s3cret\n"] * 2
+    assert opening.outputs == (Path("out/opened.pdf"),)
+    for command in commands[2:]:
+        assert "out/opened.pdf" in command.argv and "in/in.pdf" not in command.argv
+
+
+@pytest.mark.parametrize(
+    ("owner", "extract", "may"), [(True, False, True), (False, True, True), (False, False, False)]
+)
+def test_words_are_the_owners_or_everybodys(owner, extract, may):
+    about = {"ownerpasswordmatched": owner, "capabilities": {"extract": extract}}
+
+    assert locked_pdf.may_copy(json.dumps({"encrypt": about})) is may
 
 
 def test_text_and_web_pages_take_one_range():
@@ -167,12 +200,16 @@ def test_pages_that_cannot_be_meant_are_refused_at_intake(pages):
         ({"pages": "7-9"}, [A4] * 3, "page 7, but the document has only 3 pages"),
         ({"pages": "1,2"}, [A4], "page 2, but the document has only 1 page"),
         ({}, [(90000.0, 10.0)], "Page 1 would be 187500 pixels long"),
-        ({}, [A4] * 5001, "has 5001 pages; at most 5000"),
     ],
 )
 def test_what_a_document_cannot_give_is_said(options, sizes, sentence):
     with pytest.raises(ConversionFailed, match=sentence):
         planned(sizes=sizes, **options)
+
+
+def test_a_document_with_too_many_pages_is_refused_with_the_limit():
+    with pytest.raises(FileTooLarge, match="has 5,001 pages; at most 5,000 are allowed"):
+        planned(sizes=[A4] * 5001)
 
 
 def test_the_probe_tells_sizes_as_shown():
@@ -271,25 +308,48 @@ def test_a_web_page_holds_its_pictures(samples, out):
     assert [each.name for each in out.iterdir()] == ["tika_text.html"]
 
 
-@pytest.mark.needs("pdftocairo")
+@pytest.mark.needs("pdftocairo", "qpdf")
 @pytest.mark.parametrize("given", ["open", "owner"])
 def test_either_password_opens(blank, out, given):
     path = blank((72, 72), password="open", owner="owner")
 
-    [file], _ = run(path, out, password=given, pixel_density=30)
+    [file], context = run(path, out, password=given, pixel_density=30)
+
+    assert Image.open(file).size == (30, 30)
+    assert [each.name for each in out.iterdir()] == ["in.png"]
+    assert [argv[0] for argv, _ in context.recorded] == ["qpdf", "pdfinfo", "pdftocairo"]
+
+
+@pytest.mark.needs("pdftocairo", "qpdf")
+def test_a_password_nobody_asked_for_does_no_harm(blank, out):
+    [file], _ = run(blank((72, 72)), out, password="needless", pixel_density=30)
 
     assert Image.open(file).size == (30, 30)
 
 
-@pytest.mark.needs("pdftocairo", "pdftotext", "pdftohtml")
-@pytest.mark.parametrize("target", ["png", "jpg", "tiff", "txt", "html"])
+@pytest.mark.needs("pdftotext", "pdftohtml", "qpdf")
+@pytest.mark.parametrize("target", ["txt", "html"])
+def test_a_reader_may_not_take_what_the_owner_keeps(blank, out, target):
+    path = blank((72, 72), password="a-reader", owner="an-owner")
+
+    with pytest.raises(ConversionFailed, match="owner does not permit"):
+        run(path, out, target, password="a-reader")
+
+    [file], context = run(path, out, target, password="an-owner")
+    assert file.exists()
+    # qpdf knows the reader's password from the owner's.
+    assert "a-reader" not in f"{context.recorded}"
+
+
+@pytest.mark.needs("pdftocairo", "pdftotext", "pdftohtml", "qpdf")
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("options", [{}, {"password": "wrong"}])
 def test_a_missing_or_wrong_password_is_asked_for(blank, out, target, options):
     with pytest.raises(PasswordRequired):
         run(blank((72, 72), password="open"), out, target, **options)
 
 
-@pytest.mark.needs("pdftohtml")
+@pytest.mark.needs("pdftohtml", "qpdf")
 def test_a_document_that_forbids_copying_says_so(blank, out):
     path = blank((72, 72), password="", owner="owner")
 
@@ -300,14 +360,15 @@ def test_a_document_that_forbids_copying_says_so(blank, out):
     assert "<title>in</title>" in file.read_text(encoding="utf-8")
 
 
-@pytest.mark.needs("pdftocairo")
+@pytest.mark.needs("pdftocairo", "qpdf")
 @pytest.mark.parametrize("content", [b"%PDF-1.4 hello", b"\x00\xff" * 3000, b"half"])
-def test_damaged_documents_cannot_be_opened(samples, tmp_path, out, content):
+@pytest.mark.parametrize("options", [{}, {"password": "needless"}])
+def test_damaged_documents_cannot_be_opened(samples, tmp_path, out, content, options):
     path = tmp_path / "in.pdf"
     path.write_bytes((samples / "tika_text.pdf").read_bytes()[:15000] if content == b"half" else content)
 
     with pytest.raises(OpenFailed):
-        run(path, out)
+        run(path, out, **options)
 
 
 @pytest.mark.needs("pdftocairo")

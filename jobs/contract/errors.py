@@ -42,6 +42,8 @@ class TaskError(AthanorError):
     code = "UNKNOWN_ERROR"
     message = "Something went wrong on our side."
     retry = Retry.NEVER
+    strikes_from = 0
+    """From which failed attempt of a task on it speaks against the input (see quarantine); 0: never."""
 
 
 class InternalError(TaskError):
@@ -100,6 +102,7 @@ class EngineTimeout(TaskError):
     code = "TIMEOUT"
     message = "The engine did not end in time. The file may be too large or damaged."
     retry = Retry.ONCE
+    strikes_from = 1
 
 
 class EngineCrashed(TaskError):
@@ -108,6 +111,41 @@ class EngineCrashed(TaskError):
     code = "ENGINE_CRASHED"
     message = "The engine stopped unexpectedly on this file. It may be damaged."
     retry = Retry.ONCE
+    strikes_from = 1
+
+
+class EngineNotReady(TaskError):
+    """The engine did not start; it has not seen the input."""
+
+    code = "ENGINE_UNAVAILABLE"
+    message = "The engine could not be started. Try again shortly."
+    retry = Retry.INFRASTRUCTURE
+
+
+class InputQuarantined(TaskError):
+    """The input stopped this engine before, with these options; it was not started again."""
+
+    code = "INPUT_QUARANTINED"
+    message = (
+        "This file stopped the engine twice with these options and is not tried again. "
+        "Try other options or another engine, or ask the operator to release it."
+    )
+
+
+class MemoryExceeded(TaskError):
+    """The engine took more memory than it may."""
+
+    code = "MEMORY_EXCEEDED"
+    message = "The engine needs more memory for this file than this service gives it."
+    retry = Retry.ONCE
+
+
+class Unconfined(TaskError):
+    """The engine could not be locked in, so it was not run."""
+
+    code = "INTERNAL_ERROR"
+    message = "Something went wrong on our side; the operator has been told."
+    retry = Retry.INFRASTRUCTURE
 
 
 class ConversionFailed(TaskError):
@@ -137,6 +175,17 @@ class PasswordRequired(TaskError):
     message = "The file is protected by a password. Set the password option to the right one."
 
 
+class SecretLost(TaskError):
+    """A secret of the task cannot be opened here: its key is gone, or this worker does not have it."""
+
+    code = "SECRET_LOST"
+    message = (
+        "A password or header of this task can no longer be read, since the service's keys have changed."
+        " Send the task again."
+    )
+    retry = Retry.INFRASTRUCTURE
+
+
 class FileTooLarge(TaskError):
     """A file is above the cap."""
 
@@ -164,6 +213,16 @@ class DownloadUnreachable(DownloadFailed):
     retry = Retry.INFRASTRUCTURE
 
 
+class AddressRefused(TaskError):
+    """The outbound rule forbids to connect there; the log says why."""
+
+    code = "ADDRESS_REFUSED"
+    message = (
+        "This service does not connect to the address that the url or host leads to."
+        " Use a public one, or ask the operator to allow it."
+    )
+
+
 class UploadFailed(TaskError):
     """The far side refused an export, or an awaited upload never came."""
 
@@ -185,6 +244,8 @@ class LeaseLost(TaskError):
     code = "WORKER_LOST"
     message = "The machines working on this task stopped several times. The file may crash the engine."
     retry = Retry.INFRASTRUCTURE
+    # Machines also stop by themselves, and take along whatever runs there.
+    strikes_from = 2
 
 
 class Stopped(TaskError):

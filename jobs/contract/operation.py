@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from . import limits
 from .option import Option, OptionProblem
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     """Written to its standard input: what must not stand on a command line. At most 64 KiB."""
+    quiet: bool = False
+    """What it prints may hold secrets: it is kept for nobody, unless it fails."""
     progress: Callable[[], LineReader] | None = None
     """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
     weight: float = 1.0
@@ -166,7 +169,7 @@ class Operation:
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
-    max_seconds: int = 5 * 60
+    max_seconds: int = limits.ENGINE_SECONDS
     """The longest one run may take, whatever ``timeout`` the customer set."""
     tool: Tool | None = None
 

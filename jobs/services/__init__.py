@@ -10,7 +10,16 @@ from .accepting import (
     retry,
 )
 from .moving import UPLOAD, Staged
-from .repairing import advance_stuck, end_overdue, forget_old, forget_orphans, ring_again, take_from_dead
+from .quarantine import forget_strikes, release, trial
+from .repairing import (
+    advance_stuck,
+    end_overdue,
+    forget_old,
+    forget_orphans,
+    reseal,
+    ring_again,
+    take_from_dead,
+)
 from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
 
 __all__ = [
@@ -29,12 +38,16 @@ __all__ = [
     "finish",
     "forget_old",
     "forget_orphans",
+    "forget_strikes",
     "hand_back",
     "lost",
     "ready",
     "receive_upload",
+    "release",
+    "reseal",
     "retry",
     "ring_again",
     "take_from_dead",
     "tell_progress",
+    "trial",
 ]

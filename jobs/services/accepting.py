@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -12,7 +13,7 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import files, queues
+from jobs import files, queues, sealing, secrets
 from jobs.contract import errors
 from jobs.intake import JobDraft, TaskDraft
 from jobs.models import Account, ApiKey, Job, Link, Task
@@ -29,6 +30,8 @@ from .moving import (
     publish,
     start_job,
 )
+
+log = logging.getLogger(__name__)
 
 WAITING_FOR_UPLOAD = "Waiting for file upload"
 
@@ -81,10 +84,10 @@ def _new_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None, job: 
         api_key=api_key,
         name=draft.name,
         operation=draft.operation,
-        payload=draft.payload,
         ignore_error=draft.ignore_error,
         timeout=draft.timeout,
     )
+    task.payload = secrets.sealed(draft.payload, task=task.pk)
     _await_upload(task)
     try:
         task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
@@ -135,21 +138,26 @@ def receive_upload(task_id: uuid.UUID, file: Staged) -> bool:
 def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
     """Create a new task from an ended one's payload.
 
-    :raises IllegalMove: when the task has not ended.
+    :raises IllegalMove: when the task has not ended, or its secrets cannot be read any more.
     """
     if task.status not in FINAL:
         raise errors.IllegalMove("The task has not ended yet.")
+    try:
+        payload = secrets.opened(task.payload, task=task.pk)
+    except sealing.CannotOpen as error:
+        log.error("Task %s cannot be retried: %s", task.pk, error)
+        raise errors.IllegalMove(errors.SecretLost.message) from error
     with transaction.atomic():
         copy = Task(
             owner=task.owner,
             api_key=api_key,
             name=task.name,
             operation=task.operation,
-            payload=task.payload,
             timeout=task.timeout,
             retry_of=task,
             message=WAITING_FOR_UPLOAD if task.operation == UPLOAD else None,
         )
+        copy.payload = secrets.sealed(payload, task=copy.pk)
         copy.contents = {
             name: files.share(files.Stored(key, 0, ""), task=copy.pk).key
             for name, key in task.contents.items()

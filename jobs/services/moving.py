@@ -29,6 +29,7 @@ class Staged:
     dir: str = ""
     format: str = ""
     done: bool = True
+    origin: str = ""
 
 
 def seconds(number: float) -> Value:
@@ -81,6 +82,7 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
             sha256=file.stored.sha256,
             key=file.stored.key,
             done=file.done,
+            origin=file.origin,
         )
         for position, file in enumerate(staged)
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import uuid
 from datetime import timedelta
 
 from django.conf import settings
@@ -9,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import files, queues
+from jobs import files, queues, sealing, secrets
 from jobs.contract import errors
 from jobs.models import Job, Task
 from jobs.states import ACTIVE, Status
@@ -25,6 +27,8 @@ from .moving import (
     seconds,
 )
 from .running import attempt_failed, claimable
+
+log = logging.getLogger(__name__)
 
 SOME = 500
 """How many tasks are asked for at once."""
@@ -116,3 +120,25 @@ def forget_orphans(*, after: timedelta) -> int:
         files.remove_tasks(orphans)
         removed += len(orphans)
     return removed
+
+
+def reseal() -> tuple[int, int]:
+    """Seal every stored secret with the key that seals now; return of how many tasks, and how many not.
+
+    Those that cannot be opened stay as they are. Safe to repeat, and to run beside the service.
+    """
+    done = lost = 0
+    last = uuid.UUID(int=0)
+    while rows := list(Task.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "payload")[:SOME]):
+        for pk, payload in rows:
+            if secrets.is_fresh(payload):
+                continue
+            try:
+                fresh = secrets.sealed(secrets.opened(payload, task=pk), task=pk)
+            except sealing.CannotOpen as error:
+                log.error("A secret of task %s cannot be opened: %s", pk, error)
+                lost += 1
+            else:
+                done += Task.objects.filter(pk=pk).update(payload=fresh)
+        last = rows[-1][0]
+    return done, lost

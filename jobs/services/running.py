@@ -13,10 +13,11 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from jobs import queues, registry, routing
-from jobs.contract import errors
+from jobs.contract import errors, limits
 from jobs.models import Task
 from jobs.states import Status, sources
 
+from . import quarantine
 from .moving import (
     Staged,
     after_end,
@@ -30,7 +31,7 @@ from .moving import (
 )
 
 BACKOFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-KEPT_WORDS = 64 * 1024
+KEPT_WORDS = limits.WORD_BYTES
 
 
 def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str]) -> Task | None:
@@ -44,6 +45,7 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
         candidate = _fairest(queue)
         if candidate is None:
             return None
+        version = versions.get(candidate.engine or "")
         with transaction.atomic():
             lock(candidate.job_id)
             free = Task.objects.filter(pk=candidate.pk, status__in=sources(Status.PROCESSING))
@@ -54,16 +56,18 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
                 overdue_at=Coalesce("overdue_at", Now() + seconds(candidate.timeout)),
                 worker=worker,
                 host_name=host_name,
-                engine_version=versions.get(candidate.engine or ""),
+                engine_version=version,
                 started_at=Coalesce("started_at", Now()),
                 percent=F("percent") if candidate.hop else 0,
                 message=None,
+                suspect=None,
             )
             if rows and candidate.job_id:
                 start_job(candidate.job_id)
         if rows:
             candidate.status = Status.PROCESSING
             candidate.attempt += 1
+            candidate.engine_version = version
             return candidate
 
 
@@ -171,12 +175,16 @@ def attempt_failed(
     if tries + 1 < error.retry.attempts:
         ready_at = Now() + BACKOFF[min(tries, len(BACKOFF) - 1)]
         again = {"status": Status.QUEUED, "ready_at": ready_at, "rung_at": None}
-        return bool(mine(pk, attempt).update(**again, **free))
-    if not end(pk, error, attempt=attempt, **free):
+        if not mine(pk, attempt).update(**again, **free):
+            return False
+    elif end(pk, error, attempt=attempt, **free):
+        if attempt > 1:
+            remove_leftovers(pk)
+        after_end(pk, job_id)
+    else:
         return False
-    if attempt > 1:
-        remove_leftovers(pk)
-    after_end(pk, job_id)
+    if 0 < error.strikes_from <= tries + 1:
+        quarantine.strike(pk, error)
     return True
 
 

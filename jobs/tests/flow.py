@@ -3,15 +3,57 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jobs import registry
+from jobs import registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
-from jobs.contract.errors import ConversionFailed, EngineCrashed, Stopped
+from jobs.contract.errors import AddressRefused, ConversionFailed, EngineCrashed, EngineTimeout, Stopped
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
+started: list[str] = []
+"""The texts that ``shout`` was started on while the fakes are offered."""
+cured = threading.Event()
+"""Lets ``shout`` survive whatever ends it."""
+
+
+def _bug(work: Work, _context: Context) -> None:
+    raise RuntimeError(f"a bug of ours with {work.options['password']}")
+
+
+def _tell(work: Work, context: Context) -> None:
+    told = work.options["password"]
+    context.progress(60, f"Trying {told}")
+    context.record(argv=["shout", told], output=f"{told} is wrong")
+    raise ConversionFailed(f"It does not open with {told}.")
+
+
+def _lose_a_refusal(_work: Work, _context: Context) -> None:
+    try:
+        raise AddressRefused
+    except AddressRefused:
+        raise OSError("The server does not answer.")  # noqa: B904 - as libraries do
+
+
+def _raise(error: Callable[[], BaseException]) -> Callable[[Work, Context], None]:
+    def end(_work: Work, _context: Context) -> None:
+        raise error()
+
+    return end
+
+
+ENDS: dict[str, Callable[[Work, Context], None]] = {
+    "refuse": _raise(lambda: ConversionFailed("It refuses.")),
+    "crash": _raise(EngineCrashed),
+    "hang": _raise(EngineTimeout),
+    "kill": _raise(lambda: SystemExit("the worker is killed")),
+    "bug": _bug,
+    "tell": _tell,
+    "unreachable": _lose_a_refusal,
+}
+"""How ``shout`` ends on a text with such a first word."""
 
 
 def fetch(work: Work, _context: Context) -> Result:
@@ -26,12 +68,13 @@ def shout(work: Work, context: Context) -> Result:
     """Copy the input in capitals."""
     context.progress(50)
     text = work.input.read_text()
-    if text == "refuse":
-        raise ConversionFailed("It refuses.")
-    if text == "crash":
-        raise EngineCrashed
-    if text == "bug":
-        raise RuntimeError("a bug of ours")
+    started.append(text)
+    word = text.partition(" ")[0].lower()
+    if word in ENDS and not cured.is_set():
+        ENDS[word](work, context)
+    if text == "dated":
+        # Crashes the next hop, and is never the same twice.
+        text = f"crash {uuid.uuid4()}"
     while text == "slow" and not gate.wait(0.02):
         if context.stopped:
             raise Stopped(context.stopped)
@@ -138,14 +181,18 @@ OPERATIONS = (
 
 
 @contextmanager
-def offered() -> Iterator[None]:
-    """Offer the fakes and nothing else, for as long as the block lasts."""
+def offered(*more: Operation) -> Iterator[None]:
+    """Offer the fakes, and what else is given, and nothing else, for as long as the block lasts."""
+    started.clear()
+    cured.clear()
     known: Callable[[], tuple[Operation, ...]] = registry.operations
     registry.forget()
-    registry.operations = lambda: OPERATIONS  # type: ignore[assignment]
+    registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]
     registry._ways.cache_clear()
+    secrets.names.cache_clear()
     try:
         yield
     finally:
         registry.operations = known  # type: ignore[assignment]
         registry.forget()
+        secrets.names.cache_clear()

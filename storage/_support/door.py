@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-import socket
 import ssl
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpcore
 import httpx
 
+from jobs.contract import outbound
+
 from .limits import LOOK_SECONDS, Watch
 
-RESOLVE_SECONDS = 5
 CONNECT_SECONDS = 10
 IDLE_SECONDS = 30
 TIMEOUTS = {
@@ -39,20 +38,17 @@ class Transport(httpx.HTTPTransport):
 def addresses(host: str, port: int) -> list[str]:
     """Return the addresses of a host, to be connected to as they are: nobody asks a second time.
 
-    Whether an address may be connected to is decided here, for every hop of every transfer.
+    Whether they may be connected to is decided here, for every hop of every transfer.
 
+    :raises AddressRefused: when one of them may not.
     :raises httpcore.ConnectError: when it has none.
     """
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="resolve")
-    lookup = pool.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    pool.shutdown(wait=False)
     try:
-        found = lookup.result(timeout=RESOLVE_SECONDS)
+        return outbound.resolve(host, port)
     except TimeoutError as error:
         raise httpcore.ConnectTimeout from error
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise httpcore.ConnectError from error
-    return list(dict.fromkeys(f"{info[4][0]}" for info in found))
 
 
 class _Door(httpcore.SyncBackend):

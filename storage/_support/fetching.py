@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,13 +12,15 @@ from http import HTTPStatus
 import httpx
 
 from jobs.contract.errors import DownloadFailed, DownloadUnreachable
+from jobs.contract.urls import InvalidURL, Url
 
 from .door import TIMEOUTS, Transport
 from .inflate import inflated
 from .limits import Watch
-from .urls import InvalidURL, Url
 
 MAX_REDIRECTS = 5
+MAX_HEADER_LINES = 100
+MAX_HEADER_BYTES = 64 * 1024
 _REDIRECTS = {301, 302, 303, 307, 308}
 _LATER = {408, 425, 429}
 
@@ -71,6 +73,7 @@ def get(url: Url, headers: Mapping[str, str], watch: Watch) -> Iterator[Answer]:
 
     The customer's headers go to the origin of this URL only, never where it redirects to elsewhere.
 
+    :raises AddressRefused: when it is, or redirects to, an address we do not connect to.
     :raises DownloadFailed: when the server refuses or sends what cannot be right.
     :raises DownloadUnreachable: when it does not answer or breaks off.
     """
@@ -78,6 +81,7 @@ def get(url: Url, headers: Mapping[str, str], watch: Watch) -> Iterator[Answer]:
     with _sentences(first), Transport(watch) as transport:
         for _ in range(MAX_REDIRECTS + 1):
             with closing(transport.handle_request(_request(url, headers))) as response:
+                _refuse_long(response.headers.raw)
                 if response.status_code not in _REDIRECTS or "Location" not in response.headers:
                     _refuse(response.status_code)
                     yield Answer(url, response)
@@ -102,6 +106,13 @@ def _follow(url: Url, response: httpx.Response) -> Url:
         return url.join(Answer(url, response).header("Location"))
     except (InvalidURL, ValueError) as error:
         raise DownloadFailed("The server redirected to something that is no http or https URL.") from error
+
+
+def _refuse_long(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    # The library stops reading soon after; this is the same number everywhere.
+    size = sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > MAX_HEADER_LINES or size > MAX_HEADER_BYTES:
+        raise DownloadFailed("The server sent more headers than a file needs.")
 
 
 def _refuse(status: int) -> None:

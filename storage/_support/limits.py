@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from types import TracebackType
 
 from jobs.contract import Context
 from jobs.contract.errors import FileTooLarge, Stopped, Timeout
+from jobs.contract.limits import FILE_BYTES, TASK_SECONDS
 
-MAX_FILE_BYTES = int(os.environ.get("ATHANOR_MAX_FILE_BYTES", f"{10 * 1024**3}"))
-MAX_SECONDS = 5 * 60 * 60
+MAX_FILE_BYTES = FILE_BYTES
+MAX_SECONDS = TASK_SECONDS
 """A transfer's only time limit is the task's own; this is the longest a customer can set."""
 CHUNK = 1024 * 1024
 LOOK_SECONDS = 0.1

@@ -150,6 +150,12 @@ class _Page(BaseHTTPRequestHandler):
     def page_brotli(self, argument: str) -> None:
         self.answer(b"?", 200, [("Content-Encoding", "br")])
 
+    def page_lines(self, argument: str) -> None:
+        self.answer(b"hello", 200, [(f"X-{number}", "x") for number in range(int(argument))])
+
+    def page_header(self, argument: str) -> None:
+        self.answer(b"hello", 200, [("X-Long", "x" * int(argument))])
+
     def page_cookie(self, argument: str) -> None:
         self.answer(b"", 302, [("Set-Cookie", "session=1; Path=/"), ("Location", "/end.txt")])
 

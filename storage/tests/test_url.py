@@ -11,8 +11,9 @@ import threading
 
 import pytest
 
-from jobs.contract import OptionProblem, Work
+from jobs.contract import OptionProblem, Work, reach
 from jobs.contract.errors import (
+    AddressRefused,
     DownloadFailed,
     DownloadUnreachable,
     FileTooLarge,
@@ -20,11 +21,13 @@ from jobs.contract.errors import (
     Stopped,
     Timeout,
 )
+from jobs.contract.reach import Reach
 from storage import url
 from storage._support import door, limits
 
 from .conftest import RunContext
 
+pytestmark = pytest.mark.usefixtures("loopback")
 [operation] = url.OPERATIONS
 option = {each.name: each for each in operation.options}
 
@@ -219,6 +222,60 @@ def test_a_name_is_looked_up_once_and_what_it_gave_is_connected_to(site, into, m
     assert fetch(into, where)[1] == b"hello"
     assert asked.count("files.test") == 1
     assert site.asked[0][1]["host"] == f"files.test:{site.server_port}"
+
+
+@pytest.fixture
+def nothing_allowed(monkeypatch):
+    monkeypatch.setattr(reach, "allowed", Reach)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("127.0.0.1", "localhost", "[::1]", "127.1", "0x7f.1", "2130706433", "017700000001", "0"),
+        *("①②⑦.⓪.⓪.①", "127。0。0。1", "\uff11\uff12\uff17.0.0.1"),
+        *("[::ffff:127.0.0.1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+        *("169.254.169.254", "[fd00:ec2::254]", "168.63.129.16", "100.100.100.200", "10.0.0.1"),
+    ],
+)
+def test_an_address_inside_is_refused_before_anything_is_sent(site, into, nothing_allowed, host):
+    with pytest.raises(AddressRefused) as caught:
+        fetch(into, f"HTTP://{host}:{site.server_port}/a.txt")
+
+    assert (caught.value.code, caught.value.retry) == ("ADDRESS_REFUSED", Retry.NEVER)
+    assert not site.asked
+
+
+def test_a_host_of_which_one_address_is_inside_is_refused_whole(site, into, nothing_allowed, monkeypatch):
+    real = socket.getaddrinfo
+    found = ["8.8.8.8", "127.0.0.1"]
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _, *args, **kwargs: [f for a in found for f in real(a, *args, **kwargs)]
+    )
+
+    with pytest.raises(AddressRefused):
+        fetch(into, f"http://files.test:{site.server_port}/")
+
+    assert not site.asked
+
+
+@pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://127.0.0.1:6379/", "http://127.0.0.1:22/"])
+def test_a_redirect_inside_is_refused(site, into, target):
+    site.elsewhere = target
+
+    with pytest.raises(AddressRefused):
+        fetch(into, f"{site.url}/to")
+
+
+@pytest.mark.parametrize(
+    ("page", "fits"), [("lines/90", True), ("lines/101", False), ("header/70000", False)]
+)
+def test_a_server_that_sends_headers_without_end_is_left(site, into, page, fits):
+    if fits:
+        assert fetch(into, f"{site.url}/{page}")[1] == b"hello"
+        return
+    with pytest.raises(DownloadFailed):
+        fetch(into, f"{site.url}/{page}")
 
 
 def test_proxies_of_the_environment_are_ignored(site, other, into, monkeypatch):

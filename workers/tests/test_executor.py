@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import logging
 import threading
 import uuid
 from datetime import timedelta
@@ -12,28 +14,27 @@ from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
 from workers import executor
-from workers.heartbeat import DRAINING, Heartbeat
+from workers.heartbeat import DRAINING, Run
 
 pytestmark = pytest.mark.usefixtures("fakes")
 
-QUEUES = ("storage", "shouter", "painter", "archivetool")
+SECRET = "seeded-secret-value"
 
 
 @pytest.fixture
-def station():
-    return executor.Station("worker-1", "host", {"shouter": "1.2"}, Heartbeat())
+def lines():
+    """Return what is written to the log meanwhile, as it is written."""
+    stream = io.StringIO()
+    [configured] = [each for each in logging.getLogger().handlers if is_ours(each)]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(configured.formatter)
+    logging.getLogger().addHandler(handler)
+    yield stream.getvalue
+    logging.getLogger().removeHandler(handler)
 
 
-@pytest.fixture
-def run_all(station):
-    def run() -> int:
-        ran = 0
-        while sum(executor.run_next(queue, station) for queue in QUEUES):
-            ran += 1
-            assert ran < 100
-        return ran
-
-    return run
+def is_ours(handler):
+    return type(handler.formatter).__name__ == "Line"
 
 
 def create(owner, **tasks):
@@ -92,7 +93,7 @@ def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, st
 
 def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all):
     convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png"}
-    job = create(owner, a=make(name="one.pdf"), b=make(name="two.txt"), c=convert)
+    job = create(owner, a=make("%PDF-1.4", name="one.pdf"), b=make(name="two.txt"), c=convert)
 
     run_all()
 
@@ -140,6 +141,15 @@ def test_a_crash_gets_one_more_attempt(owner, run_all, text):
     assert task.attempt == 2
     assert task.code == {"crash": "ENGINE_CRASHED", "bug": "INTERNAL_ERROR"}[text]
     assert "bug of ours" not in task.message
+
+
+def test_a_refused_address_is_final_whatever_a_library_makes_of_it(owner, run_all):
+    job = create(owner, a=make("unreachable"), b=to_pdf("a"))
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.code, task.attempt) == (Status.ERROR, "ADDRESS_REFUSED", 1)
 
 
 def test_a_format_nobody_converts_fails_when_it_is_known(owner, run_all):
@@ -379,3 +389,42 @@ def _some_file(settings):
     path = settings.ATHANOR_WORK_DIR / uuid.uuid4().hex
     path.write_text("some bytes")
     return path
+
+
+@pytest.mark.parametrize("text", ["tell", "bug"])
+def test_no_secret_a_run_was_given_is_kept_or_logged(owner, run_all, text, lines):
+    job = create(owner, a=make(text), b=to_pdf("a", password=SECRET))
+
+    run_all()
+
+    task = Task.objects.get(job=job, name="b")
+    assert SECRET not in f"{Task.objects.filter(pk=task.pk).values()}"
+    if text == "tell":
+        assert task.message == "It does not open with ********."
+        assert (task.arguments, task.output) == ("shout ********", "******** is wrong")
+    else:
+        assert "RuntimeError: a bug of ours with ********" in lines()
+    assert SECRET not in lines()
+
+
+def test_progress_tells_no_secret():
+    run = Run(uuid.uuid4(), 1, "1", 0.0, options={"password": SECRET})
+
+    run.progress(50, f"Trying {SECRET}")
+
+    assert run.message == "Trying ********"
+    assert SECRET not in f"{run}"
+
+
+def test_a_task_whose_key_is_gone_says_so(owner, run_all, settings, lines):
+    job = create(owner, a=make(), b=to_pdf("a", password=SECRET))
+    settings.ATHANOR_SEALING_KEYS = {"other": b"x" * 32}
+
+    for _ in range(3):
+        run_all()
+        Task.objects.filter(status=Status.QUEUED).update(ready_at=timezone.now())
+
+    task = Task.objects.get(job=job, name="b")
+    assert (task.status, task.code, task.attempt) == (Status.ERROR, "SECRET_LOST", 3)
+    assert "not among ATHANOR_SEALING_KEYS" in task.output
+    assert "not among ATHANOR_SEALING_KEYS" in lines()

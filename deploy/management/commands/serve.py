@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 
 class Command(BaseCommand):
@@ -28,6 +28,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Serve until told to stop."""
+        if settings.ATHANOR_REFUSALS:
+            raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
         from deploy.serve import serve
 
         sync_port = None if options["sync_port"] == options["port"] else options["sync_port"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import select
 import signal
 import subprocess
@@ -11,16 +13,40 @@ from pathlib import Path
 
 import pytest
 
-from engines._support import launcher
-from jobs.contract.errors import EngineTimeout, Stopped, TaskError
+from engines._support import identities, launcher
+from engines._support.cells import Cell
+from engines._support.room import OUTPUT, Profile, Room
+from jobs.contract.errors import EngineTimeout, MemoryExceeded, Stopped, TaskError, Unconfined
 
 ROOT = Path(__file__).parents[3]
 # A daemon: in a session of its own, and its parent is gone.
-DAEMON = "(setsid sleep 600 & echo $!)"
+DAEMON = "(setsid sleep {0} &)"
 
 
-def run(script: str, cwd: Path, *, seconds: float = 60, **how) -> launcher.Outcome:
-    return launcher.run(["sh", "-c", script], cwd=cwd, deadline=time.monotonic() + seconds, **how)
+def cell(folder: Path) -> Cell:
+    return Cell(Room(write={OUTPUT: folder}, start=OUTPUT))
+
+
+def run(script: str, folder: Path, *, seconds: float = 60, **how) -> launcher.Outcome:
+    folder.mkdir(exist_ok=True)
+    with cell(folder) as opened:
+        return launcher.run(["sh", "-c", script], cell=opened, deadline=time.monotonic() + seconds, **how)
+
+
+@pytest.fixture
+def sleep() -> str:
+    """A time to sleep that nobody else on this machine sleeps, so that who does is found by it."""
+    return f"6{random.randrange(10**8):08d}"
+
+
+def sleepers(sleep: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                if sleep in (folder / "cmdline").read_text().split("\0")[1:2]:
+                    found.append(int(folder.name))
+    return found
 
 
 def ends(pid: int, *, seconds: float = 20) -> bool:
@@ -56,9 +82,12 @@ def worker(tmp_path):
         program = (
             "import sys, pathlib\n"
             "from engines._support import launcher\n"
-            "process = launcher.start(['sh', '-c', sys.argv[1]], cwd=pathlib.Path(sys.argv[2]))\n"
-            "print(process.pid, process.stdout.readline().decode(), flush=True)\n"
-            "process.wait()\n"
+            "from engines._support.cells import Cell\n"
+            "from engines._support.room import OUTPUT, Room\n"
+            "cell = Cell(Room(write={OUTPUT: pathlib.Path(sys.argv[2])}, start=OUTPUT)).open()\n"
+            "started = launcher.start(['sh', '-c', sys.argv[1]], cell=cell)\n"
+            "print(started.stdout.readline().decode(), flush=True)\n"
+            "started.process.wait()\n"
         )
         argv = [sys.executable, "-c", program, script, f"{tmp_path}"]
         process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -100,7 +129,7 @@ def test_nothing_of_our_environment_reaches_a_program(tmp_path, monkeypatch):
     seen = dict(line.split("=", 1) for line in run("env", tmp_path, environment={"MORE": "1"}).stdout.split())
 
     assert seen["MORE"] == "1"
-    assert seen["HOME"] == f"{tmp_path}"
+    assert seen["HOME"] == "/tmp"
     assert "SECRET_KEY" not in seen
 
 
@@ -121,7 +150,7 @@ def test_standard_input_is_empty(tmp_path):
 @pytest.mark.parametrize("program", ["no-such-program", "/no/such/program"])
 def test_a_missing_program_is_a_clear_error(tmp_path, program):
     with pytest.raises(TaskError, match=r"^no-such-program is not installed|^program is not installed"):
-        launcher.run([program], cwd=tmp_path, deadline=time.monotonic() + 10)
+        launcher.ask([program], deadline=time.monotonic() + 10)
 
 
 def test_lines_of_both_outputs_are_handed_on_as_they_come(tmp_path):
@@ -147,35 +176,37 @@ def test_a_last_line_needs_no_end(tmp_path):
     assert lines == ["one", "two"]
 
 
-def test_what_a_reader_of_lines_raises_ends_the_run(tmp_path):
-    pids: list[int] = []
-
+def test_what_a_reader_of_lines_raises_ends_the_run(tmp_path, sleep):
     def see(line: str) -> None:
-        pids.append(int(line))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run("echo $$; sleep 600", tmp_path, on_line=see)
+        run(f"echo; sleep {sleep}", tmp_path, on_line=see)
 
-    assert ends(pids[0])
+    assert not sleepers(sleep)
 
 
-def test_the_deadline_kills_the_whole_tree_daemons_included(tmp_path):
-    pids: list[str] = []
+def test_the_deadline_kills_the_whole_tree_daemons_included(tmp_path, sleep):
+    seen: list[int] = []
 
     with pytest.raises(EngineTimeout):
-        run(f"echo $$; sleep 600 & echo $!; {DAEMON}; wait", tmp_path, seconds=1.5, on_line=pids.append)
+        run(
+            f"sleep {sleep} & {DAEMON.format(sleep)}; echo; wait",
+            tmp_path,
+            seconds=3,
+            on_line=lambda _line: seen.extend(sleepers(sleep)),
+        )
 
-    assert len(pids) == 3
-    assert all(ends(int(pid)) for pid in pids)
+    assert seen
+    assert not sleepers(sleep)
 
 
-def test_a_run_that_ends_leaves_no_daemon(tmp_path):
-    outcome = run(DAEMON, tmp_path, seconds=600)
+def test_a_run_that_ends_leaves_no_daemon(tmp_path, sleep):
+    outcome = run(DAEMON.format(sleep), tmp_path, seconds=600)
 
     assert outcome.returncode == 0
     assert outcome.seconds < 300
-    assert ends(int(outcome.stdout))
+    assert not sleepers(sleep)
 
 
 def test_a_daemon_that_holds_the_pipes_and_floods_them_holds_up_nobody(tmp_path):
@@ -185,18 +216,18 @@ def test_a_daemon_that_holds_the_pipes_and_floods_them_holds_up_nobody(tmp_path)
     assert outcome.seconds < 300
 
 
-def test_a_program_that_ignores_signals_is_killed_too(tmp_path):
-    pids: list[int] = []
+def test_a_program_that_ignores_signals_is_killed_too(tmp_path, sleep):
+    lines: list[str] = []
 
     with pytest.raises(Stopped):
         run(
-            "trap '' TERM INT HUP; echo $$; while :; do sleep 1; done",
+            f"trap '' TERM INT HUP; echo; while :; do sleep {sleep}; done",
             tmp_path,
-            on_line=lambda line: pids.append(int(line)),
-            stopped=lambda: "enough" if pids else None,
+            on_line=lines.append,
+            stopped=lambda: "enough" if lines else None,
         )
 
-    assert ends(pids[0])
+    assert not sleepers(sleep)
 
 
 def test_a_reason_to_stop_stops_the_run_and_is_told(tmp_path):
@@ -213,19 +244,21 @@ def test_what_a_program_said_before_it_was_killed_is_kept(tmp_path):
     assert caught.value.__notes__ == ["why\n"]
 
 
-def test_a_flood_costs_no_memory_and_keeps_its_end(tmp_path):
+def test_a_flood_costs_no_memory_and_keeps_its_end():
     program = (
         "import sys, time, pathlib\n"
         "from engines._support import launcher\n"
+        "from engines._support.cells import Cell\n"
+        "from engines._support.room import Room\n"
         "script = 'yes 0123456789 | head -c 200000000; yes x | head -c 1000000 >&2; sleep 0; echo THE-END'\n"
-        "outcome = launcher.run(['sh', '-c', script], cwd=pathlib.Path(sys.argv[1]),"
-        " deadline=time.monotonic() + 120)\n"
+        "with Cell(Room()) as cell:\n"
+        "    outcome = launcher.run(['sh', '-c', script], cell=cell, deadline=time.monotonic() + 120)\n"
         "print(len(outcome.stdout), len(outcome.words), outcome.words[-8:].strip(),"
         # Not ru_maxrss: a child begins with its parent's.
         " int(pathlib.Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]) // 1024)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, f"{tmp_path}"],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -250,12 +283,16 @@ def test_a_line_that_never_ends_costs_no_memory(tmp_path):
 
 
 def test_several_programs_run_side_by_side(tmp_path):
-    # Each ends only when it has seen the other: one after the other would be for ever.
-    script = "touch {0}; until [ -e {1} ]; do sleep 0.01; done"
+    # Each ends only when the other has begun: one after the other would be for ever.
+    begun = {"a": threading.Event(), "b": threading.Event()}
     statuses: list[int] = []
 
     def one(mine: str, other: str) -> None:
-        statuses.append(run(script.format(mine, other), tmp_path).returncode)
+        def see(_line: str) -> None:
+            begun[mine].set()
+            assert begun[other].wait(30)
+
+        statuses.append(run("echo", tmp_path / mine, on_line=see).returncode)
 
     threads = [threading.Thread(target=one, args=pair) for pair in (("a", "b"), ("b", "a"))]
     for thread in threads:
@@ -266,104 +303,105 @@ def test_several_programs_run_side_by_side(tmp_path):
     assert statuses == [0, 0]
 
 
-def test_a_program_outlives_the_thread_that_started_it(tmp_path):
-    started: list[subprocess.Popen[bytes]] = []
-    thread = threading.Thread(target=lambda: started.append(launcher.start(["cat"], cwd=tmp_path, stdin=-1)))
+def test_a_program_outlives_the_thread_that_started_it():
+    opened = Cell(Room()).open()
+    started: list[launcher.Program] = []
+    thread = threading.Thread(target=lambda: started.append(launcher.start(["cat"], cell=opened, stdin=-1)))
     thread.start()
     thread.join()
-    [process] = started
-    assert process.stdin
-    assert process.stdout
+    [program] = started
+    assert program.stdin
 
-    process.stdin.write(b"still here\n")
-    process.stdin.flush()
+    program.stdin.write(b"still here\n")
+    program.stdin.flush()
 
-    assert process.stdout.readline() == b"still here\n"
-    launcher.kill(process)
+    assert program.stdout.readline() == b"still here\n"
+    program.kill()
+    opened.close()
 
 
-def test_a_program_dies_with_its_worker(worker):
-    process, line = worker("echo; exec sleep 600")
+def test_everything_dies_with_its_worker_daemons_included(worker, sleep):
+    process, _line = worker(f"{DAEMON.format(sleep)}; echo; exec sleep {sleep}")
+    while len(found := sleepers(sleep)) < 2:
+        assert process.poll() is None
 
     process.kill()
 
-    assert ends(int(line.split()[0]))
+    assert len(found) == 2
+    assert all(ends(pid) for pid in found)
 
 
-def test_what_a_dead_worker_left_behind_is_found_and_killed(worker):
-    process, line = worker(f"{DAEMON}; sleep 600")
-    daemon = int(line.split()[1])
-    process.kill()
-    process.wait()
-    assert not ends(daemon, seconds=0)
-
-    assert launcher.kill_strays() >= 1
-
-    assert ends(daemon)
-
-
-def test_the_programs_of_living_workers_are_no_strays(worker):
-    _process, line = worker(f"{DAEMON}; sleep 600")
-    program, daemon = (int(word) for word in line.split())
+def test_the_programs_of_living_workers_are_no_strays(worker, sleep):
+    process, _line = worker(f"echo; exec sleep {sleep}")
+    while not sleepers(sleep):
+        assert process.poll() is None
 
     launcher.kill_strays()
 
-    assert not ends(daemon, seconds=0)
-    assert not ends(program, seconds=0)
-    os.kill(daemon, signal.SIGKILL)
+    [pid] = sleepers(sleep)
+    assert not ends(pid, seconds=0)
 
 
-def test_the_programs_of_a_container_beside_us_are_no_strays():
-    unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
-    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this machine lets nobody make a namespace")
-    container = subprocess.Popen(
-        [*unshare, "env", f"{launcher.MARK}=999999999.1", "cat"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
-    assert container.stdin
-    assert container.stdout
-    container.stdin.write(b"before\n")
-    assert container.stdout.readline() == b"before\n"
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
+def test_what_runs_as_a_user_of_the_pool_that_no_worker_uses_is_a_stray(sleep):
+    unused = identities.take()
+    unused.release()
+    user = [f"--reuid={unused.uid}", f"--regid={unused.gid}", "--clear-groups"]
+    stray = subprocess.Popen(["setpriv", *user, "sleep", sleep])
 
     launcher.kill_strays()
 
-    container.stdin.write(b"after\n")
-    assert container.stdout.readline() == b"after\n"
-    container.stdin.close()
-    assert container.wait(timeout=60) == 0
+    assert stray.wait(timeout=20) == -signal.SIGKILL
 
 
-def test_a_program_that_ended_by_itself_is_killed_with_all_it_left(tmp_path):
-    process = launcher.start(["sh", "-c", f"sleep 600 & echo $!; {DAEMON}"], cwd=tmp_path)
-    assert process.stdout
-    left = [int(process.stdout.readline()) for _ in range(2)]
-    process.wait()
+def test_a_program_that_ended_by_itself_is_killed_with_all_it_left(sleep):
+    with Cell(Room()) as opened:
+        program = launcher.start(["sh", "-c", f"sleep {sleep} & {DAEMON.format(sleep)}"], cell=opened)
+        program.process.wait()
 
-    launcher.kill(process)
+        program.kill()
 
-    assert all(ends(pid) for pid in left)
+    assert not sleepers(sleep)
 
 
-def test_a_stranger_who_got_the_number_of_an_ended_program_is_left_alone(tmp_path):
-    process = launcher.start(["true"], cwd=tmp_path)
-    process.wait()
-    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    process.pid = stranger.pid
+def test_a_stranger_who_got_the_number_of_an_ended_program_is_left_alone():
+    with Cell(Room()) as opened:
+        program = launcher.start(["true"], cell=opened)
+        program.process.wait()
+        stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        program.process.pid = stranger.pid
 
-    launcher.kill(process)
+        program.kill()
 
     assert not ends(stranger.pid, seconds=0)
     stranger.kill()
     stranger.wait()
 
 
-def test_killing_twice_does_no_harm(tmp_path):
-    process = launcher.start(["sleep", "600"], cwd=tmp_path)
+def test_killing_twice_does_no_harm():
+    with Cell(Room()) as opened:
+        program = launcher.start(["sleep", "600"], cell=opened)
 
-    launcher.kill(process)
-    launcher.kill(process)
+        program.kill()
+        program.kill()
 
-    assert process.returncode == -signal.SIGKILL
+    assert program.returncode == -signal.SIGKILL
+
+
+def test_too_much_memory_ends_a_program_with_a_code_of_its_own():
+    small = Profile(memory=64 * 1024**2, processes=16, address_space=False)
+    program = "x = bytearray(10**9)\nfor i in range(0, len(x), 4096): x[i] = 1"
+
+    with Cell(Room(), small) as opened, pytest.raises(MemoryExceeded):
+        launcher.run(["/usr/bin/python3", "-c", program], cell=opened, deadline=time.monotonic() + 60)
+
+
+def test_a_program_that_cannot_be_locked_in_is_not_run(tmp_path):
+    (tmp_path / "missing").mkdir()
+
+    with Cell(Room(read={"/input": tmp_path / "missing"})) as opened:
+        (tmp_path / "missing").rmdir()
+        with pytest.raises(Unconfined) as caught:
+            launcher.run(["true"], cell=opened, deadline=time.monotonic() + 60)
+
+    assert "missing" in "".join(caught.value.__notes__)

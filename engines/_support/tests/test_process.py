@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines._support.process import Process, outputs_of
+from engines._support.process import Process
 from engines.tests.context import RunContext
 from jobs.contract import Command, Work
 from jobs.contract.errors import (
@@ -46,7 +46,7 @@ def percents(line: str) -> float | None:
 def test_the_output_promised_is_the_result(work):
     context = RunContext()
 
-    result = Process(plan("tr a-z A-Z < ../in.txt > in.up"))(work, context)
+    result = Process(plan("tr a-z A-Z < /input/in.txt > in.up"))(work, context)
 
     assert [file.path for file in result.files] == [work.output]
     assert work.output.read_text() == "HELLO"
@@ -65,7 +65,9 @@ def test_nothing_runs_after_a_command_that_failed(work):
     assert not work.output.exists()
 
 
-@pytest.mark.parametrize("script", ["true", ": > in.up", "ln -s ../in.txt in.up", "mkdir in.up"])
+@pytest.mark.parametrize(
+    "script", ["true", ": > in.up", "ln -s /input/in.txt in.up", "mkdir in.up", "mkfifo in.up"]
+)
 def test_an_exit_status_of_zero_without_a_real_output_is_a_failure(work, script):
     with pytest.raises(ConversionFailed):
         Process(plan(script))(work, RunContext())
@@ -81,7 +83,7 @@ def test_files_of_a_pattern_come_in_the_order_of_their_numbers(work):
 
 def test_a_pattern_that_nothing_matches_is_a_failure(work):
     with pytest.raises(ConversionFailed):
-        outputs_of(Command(argv=["true"], output_glob="*.up"), work.output_dir)
+        Process(plan("true", outputs=(), output_glob="*.up"))(work, RunContext())
 
 
 def test_an_input_without_bytes_is_refused_before_anything_runs(work):

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from engines._support import inner_code, memory_group
+from engines._support.guard import parents, tree
+from engines._support.resident import Child
 from engines._support.warm import Warm
 from engines.tests.context import RunContext
 from jobs.contract import Result, Work, errors
 
 CHILD = """
-import os, signal, sys, time
+import os, secrets, signal, sys, time
 from pathlib import Path
 from engines._support.child import Refused, serve
+
+ME = secrets.randbits(62)
 
 def handle(request, percent):
     do, out = request["do"], Path(request["out"])
@@ -26,7 +32,7 @@ def handle(request, percent):
     if do == "fork and hang":
         if not os.fork():
             os.setsid()
-        Path(request["seen"]).write_text(f"{os.getpid()}")
+        percent(1)
         time.sleep(600)
     if do == "flood":
         for _ in range(3000):
@@ -48,7 +54,7 @@ def handle(request, percent):
     if do == "lie":
         return {"files": ["in.txt"]}
     percent(50)
-    (out / "in.txt").write_text(f"{os.getpid()} {Path(request['in']).read_text()}")
+    (out / "in.txt").write_text(f"{ME} {Path(request['in']).read_text()}")
     return {"files": ["in.txt"], "message": "Done."}
 
 CHANNEL = os.dup(1)
@@ -58,9 +64,9 @@ serve(handle)
 
 @pytest.fixture
 def warm(tmp_path: Path) -> Iterator[Warm]:
-    script = tmp_path / "scripted_child.py"
+    script = inner_code.folder() / "engines" / "_support" / "scripted_child.py"
     script.write_text(CHILD)
-    warm = Warm(name="scripted", script=f"{script}", request=request, explain=explain, secret=("password",))
+    warm = Warm(name="scripted", script=script.name, request=request, explain=explain, secret=("password",))
     yield warm
     warm.close()
 
@@ -88,24 +94,32 @@ def run(warm: Warm, tmp_path: Path):
     return run
 
 
-def pid(result: Result) -> int:
+def child(result: Result) -> int:
     number, word = result.files[0].path.read_text().split()
     assert word == "hello"
     return int(number)
 
 
-def spare(warm: Warm) -> int | None:
+def mine(warm: Warm) -> Child:
+    return next(child for child in warm._idle if child.owner)
+
+
+def spare(warm: Warm) -> Child | None:
     for thread in threading.enumerate():
         if thread.name == f"spare-{warm.name}":
             thread.join()
-    return next((child._process.pid for child in warm._idle if child.owner is None), None)
+    return next((child for child in warm._idle if child.owner is None), None)
 
 
-def gone(number: int) -> bool:
+def runs(pid: int) -> bool:
     try:
-        return "Z" in Path(f"/proc/{number}/stat").read_text().rpartition(")")[2]
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
     except OSError:
-        return True
+        return False
+
+
+def gone(child: Child) -> bool:
+    return not child.alive and not child.slot.exists()
 
 
 def test_a_run_brings_its_files_message_and_percents(run, tmp_path):
@@ -119,17 +133,28 @@ def test_a_run_brings_its_files_message_and_percents(run, tmp_path):
 
 
 def test_an_owner_meets_the_same_child_again(run):
-    assert pid(run()) == pid(run())
+    assert child(run()) == child(run())
 
 
-def test_another_owner_never_meets_a_child_that_was_used(run):
-    first = pid(run(context=RunContext(owner="a")))
-    second = pid(run(context=RunContext(owner="b")))
-    third = pid(run(context=RunContext(owner="a")))
+def test_another_owner_never_meets_a_child_that_was_used(run, warm):
+    numbers, children = set(), []
+    for owner in ("a", "b", "a"):
+        numbers.add(child(run(context=RunContext(owner=owner))))
+        children.append(mine(warm))
 
-    assert len({first, second, third}) == 3
-    assert gone(first)
-    assert gone(second)
+    assert len(numbers) == 3
+    assert gone(children[0])
+    assert gone(children[1])
+
+
+@pytest.mark.parametrize("do", ["crash", "hang"])
+def test_what_stops_one_owners_child_leaves_another_owners_alone(run, do):
+    before = child(run(context=RunContext(owner="a")))
+
+    with pytest.raises((errors.EngineCrashed, errors.EngineTimeout)):
+        run(do, context=RunContext(owner="b", seconds=10 if do == "crash" else 2))
+
+    assert child(run(context=RunContext(owner="a"))) == before
 
 
 def test_a_spare_waits_for_the_next_owner(run, warm):
@@ -137,20 +162,21 @@ def test_a_spare_waits_for_the_next_owner(run, warm):
     waiting = spare(warm)
 
     assert waiting
-    assert pid(run(context=RunContext(owner="b"))) == waiting
+    run(context=RunContext(owner="b"))
+    assert mine(warm) is waiting
 
 
 def test_nothing_of_a_run_stays_in_the_slot(run, warm):
     run()
 
-    [child] = [child for child in warm._idle if child.owner]
-    assert list(child.slot.iterdir()) == []
+    slot = mine(warm).slot
+    assert [list((slot / name).iterdir()) for name in ("in", "out")] == [[], []]
 
 
 def test_a_child_is_replaced_when_it_was_used_often(run, monkeypatch):
     monkeypatch.setattr("engines._support.warm.USES", 2)
 
-    numbers = [pid(run()) for _ in range(3)]
+    numbers = [child(run()) for _ in range(3)]
 
     assert numbers[0] == numbers[1] != numbers[2]
 
@@ -158,7 +184,7 @@ def test_a_child_is_replaced_when_it_was_used_often(run, monkeypatch):
 def test_a_child_is_replaced_when_it_holds_too_much_memory(run, monkeypatch):
     monkeypatch.setattr("engines._support.warm.HELD_BYTES", 1)
 
-    assert pid(run()) != pid(run())
+    assert child(run()) != child(run())
 
 
 def test_a_crash_is_told_with_the_last_words_and_the_next_run_works(run):
@@ -168,50 +194,58 @@ def test_a_crash_is_told_with_the_last_words_and_the_next_run_works(run):
         run("crash", context=context)
 
     assert "about to fall over" in context.recorded[0][1]
-    assert pid(run())
+    assert child(run())
 
 
-def test_a_hang_ends_at_the_deadline_and_the_next_run_works(run):
-    before = pid(run())
+def test_a_hang_ends_at_the_deadline_and_the_next_run_works(run, warm):
+    number, before = child(run()), mine(warm)
 
     with pytest.raises(errors.EngineTimeout):
         run("hang", context=RunContext(seconds=0.3))
 
     assert gone(before)
-    assert pid(run()) != before
+    assert child(run()) != number
 
 
 def test_a_request_larger_than_a_pipe_arrives(run):
-    assert pid(run(filler="x" * 300_000))
+    assert child(run(filler="x" * 300_000))
 
 
 def test_a_child_that_does_not_read_costs_no_more_than_the_deadline(run, warm):
     run()
-    child = next(child for child in warm._idle if child.owner)
-    os.kill(child._process.pid, 19)  # SIGSTOP
+    stopped = mine(warm)
+    signal.pidfd_send_signal(stopped._program.first, signal.SIGSTOP)
+    for pid in memory_group.children(stopped._program.process.pid):
+        for below in memory_group.children(pid):
+            os.kill(below, signal.SIGSTOP)
 
     with pytest.raises(errors.EngineTimeout):
         run(context=RunContext(seconds=0.3), filler="x" * 300_000)
 
-    assert gone(child._process.pid)
+    assert gone(stopped)
 
 
-def test_a_stop_kills_the_child_with_everything_it_started(run, tmp_path):
-    seen = tmp_path / "seen"
+def test_a_stop_kills_the_child_with_everything_it_started(run, warm):
+    run()
+    before = mine(warm)
+    below: set[int] = set()
 
     class Impatient(RunContext):
         @property
         def stopped(self):
-            return "cancelled" if seen.exists() and seen.read_text() else None
+            below.update(tree(before._program.process.pid, parents()))
+            return "cancelled" if self.percents else None
 
         @stopped.setter
         def stopped(self, _value):
             pass
 
     with pytest.raises(errors.Stopped):
-        run("fork and hang", seen=f"{seen}", context=Impatient())
+        run("fork and hang", context=Impatient())
 
-    assert gone(int(seen.read_text()))
+    assert gone(before)
+    assert len(below) >= 4
+    assert not any(runs(pid) for pid in below)
 
 
 def test_a_flood_of_words_is_cut_and_does_no_harm(run):
@@ -219,7 +253,7 @@ def test_a_flood_of_words_is_cut_and_does_no_harm(run):
 
     result = run("flood", context=context)
 
-    assert pid(result)
+    assert child(result)
     assert 0 < len(context.recorded[0][1]) <= 64 * 1024
 
 
@@ -228,16 +262,16 @@ def test_a_child_out_of_its_mind_is_a_crash(run, do):
     with pytest.raises(errors.EngineCrashed):
         run(do)
 
-    assert pid(run())
+    assert child(run())
 
 
 def test_a_refusal_keeps_its_kind_and_sentence_and_the_child(run):
-    before = pid(run())
+    before = child(run())
 
     with pytest.raises(errors.PasswordRequired, match=r"A sentence\."):
         run("refuse")
 
-    assert pid(run()) == before
+    assert child(run()) == before
 
 
 def test_a_failure_is_explained(run):
@@ -269,31 +303,32 @@ def test_a_secret_is_not_recorded(run):
 
 
 def test_a_dead_idle_child_is_replaced(run, warm):
-    before = pid(run())
-    child = next(child for child in warm._idle if child.owner)
-    os.kill(before, 9)
-    child._process.wait()
+    number, dead = child(run()), mine(warm)
+    signal.pidfd_send_signal(dead._program.first, signal.SIGKILL)
+    dead._program.process.wait()
 
-    assert pid(run()) != before
-    assert not child.slot.exists()
+    assert child(run()) != number
+    assert gone(dead)
 
 
-def test_a_child_that_cannot_start_is_a_crash(tmp_path):
-    (tmp_path / "bad.py").write_text("raise SystemExit('no engine here')")
+@pytest.mark.parametrize("script", ["raise SystemExit('no engine here')", "import time; time.sleep(60)"])
+def test_a_child_that_cannot_start_is_no_fault_of_the_input(tmp_path, monkeypatch, script):
+    monkeypatch.setattr("engines._support.warm.START_SECONDS", 0.5)
+    (inner_code.folder() / "engines" / "_support" / "bad.py").write_text(script)
     (tmp_path / "in.txt").write_text("hello")
-    warm = Warm(name="bad", script=f"{tmp_path / 'bad.py'}", request=request)
+    warm = Warm(name="bad", script="bad.py", request=request)
 
-    with pytest.raises(errors.EngineCrashed):
+    with pytest.raises(errors.EngineNotReady):
         warm(Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path), RunContext())
 
 
 def test_closing_ends_every_idle_child(run, warm):
-    number = pid(run())
-    waiting = spare(warm)
+    run()
+    used, waiting = mine(warm), spare(warm)
 
     warm.close()
 
-    assert gone(number)
+    assert gone(used)
     assert waiting
     assert gone(waiting)
 
@@ -302,6 +337,6 @@ def test_an_owner_in_a_hurry_gets_the_child_that_is_being_tidied(run, warm, tmp_
     first = run()
     work = Work(inputs=(tmp_path / "in.txt",), output_dir=tmp_path / "out", options={"do": "convert"})
 
-    numbers = {pid(warm(work, RunContext())) for _ in range(5)}
+    numbers = {child(warm(work, RunContext())) for _ in range(5)}
 
-    assert numbers == {pid(first)}
+    assert numbers == {child(first)}

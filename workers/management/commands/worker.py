@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from workers import station, tasks
 
@@ -21,6 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run until told to stop."""
+        if settings.ATHANOR_REFUSALS:
+            raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
         asked = tuple(name for name in options["queues"].split(",") if name) or settings.ATHANOR_QUEUES
         slots = station.slots_for(asked)
         worker = station.Worker(slots)

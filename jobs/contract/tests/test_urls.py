@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage._support import urls
+from jobs.contract import urls
 
 
 @pytest.mark.parametrize(

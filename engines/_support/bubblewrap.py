@@ -1,0 +1,89 @@
+"""The first tier: a program in namespaces of its own, made by bubblewrap (see SECURITY.md for the whole)."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from jobs.contract import limits
+
+from .room import Profile, Room
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+ETC = (
+    *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
+    *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
+)
+"""All that engines need of /etc; there is nothing of this machine's, its users' or its secrets in it."""
+SYSTEM = ("/usr", "/opt/google", "/var/cache/fontconfig", "/var/lib/ghostscript")
+MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
+"""Links into /usr, on most systems."""
+HOST_NAME = "athanor"
+
+
+def arguments(room: Room, profile: Profile, environment: Mapping[str, str]) -> list[str]:
+    """Return bubblewrap's options for a room; the kernel tells nothing else apart for who is inside."""
+    # A user namespace that is asked for is never left out; one that is only tried may be.
+    options = ["--unshare-user", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
+    if not profile.namespaces:
+        options.append("--disable-userns")
+    options += ["--hostname", HOST_NAME, *system(), "--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/dev/shm", "/tmp"):  # noqa: S108 - the program's own
+        options += ["--perms", "1777", "--size", f"{limits.TMP_BYTES}", "--tmpfs", folder]
+    for inside, outside in room.read.items():
+        options += ["--ro-bind", f"{outside}", inside]
+    for inside, outside in room.write.items():
+        options += ["--bind", f"{outside}", inside]
+    # They are made of memory, which nothing else caps.
+    options += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    for name, value in environment.items():
+        options += ["--setenv", name, value]
+    return [*options, "--chdir", room.start]
+
+
+@functools.cache
+def system() -> tuple[str, ...]:
+    """Return the options that show the programs of this machine, and nothing that is the machine's own."""
+    return tuple(_system())
+
+
+def _system() -> Iterator[str]:
+    for folder in SYSTEM:
+        yield from ("--ro-bind-try", folder, folder)
+    for path in map(Path, MERGED):
+        if path.is_symlink():
+            yield from ("--symlink", f"{path.readlink()}", f"{path}")
+        elif path.exists():
+            yield from ("--ro-bind", f"{path}", f"{path}")
+    for name in ETC:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+
+
+def bounds(profile: Profile, *, seconds: float | None, own: bool) -> dict[str, int]:
+    """Return the limits of a program's processes, by the names prlimit(1) gives them.
+
+    :param seconds: of wall time it may take; None for what stays.
+    :param own: whether its user is the service's own, whose other processes would count.
+    """
+    found = {"core": 0, "fsize": limits.OUTPUT_BYTES, "nofile": limits.OPEN_FILES}
+    if not own or _counts_by_namespace():
+        found["nproc"] = profile.processes
+    if profile.address_space:
+        found["as"] = 4 * profile.memory
+    if seconds is not None:
+        found["cpu"] = 10 + int(seconds * (os.cpu_count() or 1))
+    return found
+
+
+@functools.cache
+def _counts_by_namespace() -> bool:
+    # Since Linux 5.14 the limit on processes counts those of the user namespace it was set in.
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int("".join(filter(str.isdigit, minor)) or 0)) >= (5, 14)
+
+
+def limited(argv: Sequence[str], found: Mapping[str, int]) -> list[str]:
+    """Return the command line that runs another one within bounds."""
+    return ["/usr/bin/prlimit", *(f"--{name}={value}:{value}" for name, value in found.items()), "--", *argv]

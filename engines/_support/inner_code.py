@@ -1,0 +1,38 @@
+"""A copy of the code that warm children run, so that they need not see the folder we live in."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from jobs.contract.erasing import erase
+
+ROOT = Path(__file__).parents[2]
+OURS = ("engines/_support", "jobs/contract")
+LIBRARIES = ("unoserver", "wand")
+"""Packages of our environment that children import; pure Python, so that any Python here reads them."""
+_LEFT_OUT = shutil.ignore_patterns("tests")
+
+
+@functools.cache
+def folder() -> Path:
+    """Return the copy of this process; it goes when the process ends."""
+    # The name says whose it is, so that a killed worker's is found and removed.
+    made = Path(tempfile.mkdtemp(prefix=f"athanor-code-{os.getpid()}-"))
+    atexit.register(erase, made)
+    made.chmod(0o755)
+    # Times stay as they are, so that what is compiled counts as such.
+    for package in OURS:
+        parent = package.split("/")[0]
+        shutil.copytree(ROOT / package, made / package, ignore=_LEFT_OUT)
+        shutil.copy2(ROOT / parent / "__init__.py", made / parent)
+    for name in LIBRARIES:
+        found = importlib.util.find_spec(name)
+        if found and found.origin:
+            shutil.copytree(Path(found.origin).parent, made / name, ignore=_LEFT_OUT)
+    return made

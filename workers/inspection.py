@@ -1,0 +1,41 @@
+"""The look at strangers' files before an engine is given them, whichever engine it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from jobs import files, registry, routing
+from jobs.contract import detection, errors, formats
+from jobs.models import File, Task
+
+LOCKED = "The file is protected by a password, and this conversion does not open protected files."
+
+
+def inspect(task: Task, rows: Iterable[File]) -> None:
+    """Refuse files that are not what the task takes them for, need a password, or are beyond the limits.
+
+    :raises TaskError: with what the file is, or what helps.
+    """
+    for row in rows:
+        try:
+            _inspect(task, row)
+        except FileNotFoundError as error:
+            raise errors.FileGone from error
+
+
+def _inspect(task: Task, row: File) -> None:
+    if not row.size:
+        raise errors.EmptyFile
+    path, taken = files.path(row.key), routing.format_of(task, row)
+    finding = detection.detect(path)
+    if refusal := detection.refusal(taken, finding, asked=bool(task.payload.get("input_format"))):
+        raise refusal
+    if finding.encrypted and not task.payload.get("password"):
+        raise errors.PasswordRequired(None if _takes_password(task) else LOCKED)
+    film = formats.group(task.payload.get("output_format")) == "video"
+    detection.check(path, finding, taken=taken, film=film)
+
+
+def _takes_password(task: Task) -> bool:
+    records = [registry.hop(key).operation for key in task.plan]
+    return any(option.name == "password" for record in records for option in record.options)
