@@ -57,12 +57,19 @@ def main() -> None:
     code = sys.stdin.read()
     if forbidden != "nothing":
         forbid(everything=forbidden == "everything")
-    from engines._support import launcher
+    from engines._support import confinement, launcher
+    from engines._support.cells import Cell
+    from engines._support.room import INPUT, OUTPUT, Room
     from jobs.contract.errors import TaskError
 
-    argv = [PYTHON, "-c", code, f"{folder / 'in.txt'}", f"{folder / 'out'}"]
     try:
-        outcome = launcher.run(argv, cwd=folder / "out", deadline=time.monotonic() + seconds)
+        with Cell(Room(read={INPUT: folder}, write={OUTPUT: folder / "out"}, start=OUTPUT)) as cell:
+            places = (cell.inside(folder / "in.txt"), cell.inside(folder / "out"))
+            argv = [PYTHON, "-c", code, *map(str, places)]
+            outcome = launcher.run(argv, cell=cell, deadline=time.monotonic() + seconds)
+    except confinement.Unsafe as error:
+        sys.stdout.write(json.dumps({"refused": "UNSAFE", "message": f"{error}"}))
+        return
     except TaskError as error:
         sys.stdout.write(json.dumps({"refused": error.code, "message": error.message}))
         return

@@ -72,9 +72,7 @@ def check_refused(siege, played, name):
     end = played[name.format(http=bait.http, world=bait.world, png=bait.png)]
     siege.harmless(end)
     assert end.failed and end.files == {}
-    assert end.made["code"] in {"OPEN_FAILED", "CONVERSION_FAILED"}, (
-        end.words
-    )
+    assert end.made["code"] in {"OPEN_FAILED", "CONVERSION_FAILED"}, end.words
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("m3u8")])
