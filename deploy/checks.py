@@ -11,6 +11,9 @@ from pathlib import Path
 MOST_LINES = 400
 MAY_START_PROGRAMS = (
     "engines/_support/launcher.py",
+    # How it locks programs in.
+    "engines/_support/landlock_shim.py",
+    "engines/_support/tiers.py",
     # What runs inside a warm child: the launcher started and confined it, and kills it with all it starts.
     "engines/_support/cdp.py",
     "engines/_support/libreoffice_office.py",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +41,17 @@ def socket_folder(data_dir: Path) -> Path | None:
     """Return where Redis's socket may lie for good; None when the path is too long or too odd for one."""
     path = f"{data_dir / 'redis.sock'}"
     return data_dir if len(os.fsencode(path)) <= SOCKET_BYTES and quote(path) == path else None
+
+
+def work_folder(data_dir: Path, *, is_root: bool) -> Path:
+    """Return where tasks are worked on: in the data folder, if the users that engines run as come so far.
+
+    A service that is root gives engines such users, and nobody comes through root's own home.
+    """
+    way = [folder for folder in (data_dir, *data_dir.parents) if folder.exists()]
+    if not is_root or all(folder.stat().st_mode & stat.S_IXOTH for folder in way):
+        return data_dir / "work"
+    return Path("/var/tmp", f"athanor-{hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]}")  # noqa: S108
 
 
 def environment(

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 from jobs.contract import limits
 from jobs.contract.reach import Reach
 
-from . import startup
+from . import places, startup
 from .startup import SettingError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -124,6 +124,18 @@ ATHANOR_WARM_MEGABYTES = _setting(
 ATHANOR_PAGE_MEGABYTES = _setting(
     "PAGE_MEGABYTES", 1024, "What a page in the browser may load from the network, and send.", int
 )
+ATHANOR_CONFINEMENT = _setting(
+    "CONFINEMENT",
+    "auto",
+    "How engines are locked in: bubblewrap, landlock, or auto for what holds here.",
+    str,
+)
+ATHANOR_UNSAFE_RUN_ENGINES_UNCONFINED = _setting(
+    "UNSAFE_RUN_ENGINES_UNCONFINED",
+    False,
+    "Run engines where nothing can lock them in: a stranger's file can then do all that the worker can.",
+    _flag,
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
 ATHANOR_OUTBOUND_ALLOW = _setting(
     "OUTBOUND_ALLOW",
@@ -140,7 +152,7 @@ ATHANOR_OUTBOUND_PORTS = _setting(
     _numbers,
 )
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
-ATHANOR_WORK_DIR = ATHANOR_DATA_DIR / "work"
+ATHANOR_WORK_DIR = places.work_folder(ATHANOR_DATA_DIR, is_root=os.geteuid() == 0)
 
 
 def _secret_key() -> str:

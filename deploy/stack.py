@@ -113,6 +113,8 @@ class Stack:
     def _start(self, cancelled: Callable[[], bool]) -> None:
         for folder in (self.data_dir, self.logs, self.data_dir / "work", self.data_dir / "run"):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Engines run as users of their own, who come through here to what they are shown.
+        self.data_dir.chmod(0o711)
         self._lock("stack.lock", seconds=0)
         # Children hold this one, so it outlives us while they do.
         held = self._lock("children.lock", seconds=LEFTOVER_SECONDS)
@@ -178,6 +180,7 @@ class Stack:
             return False
         self._say("bringing the database up to date")
         self._manage(env, "migrate", "--noinput")
+        database.chmod(0o600)
         _user_version(database, number)
         return True
 

@@ -162,6 +162,11 @@ def launcher() -> Any:
     return importlib.import_module("engines._support.launcher")
 
 
+def confinement() -> Any:
+    """Return the module that knows how programs are locked in here."""
+    return importlib.import_module("engines._support.confinement")
+
+
 def forget() -> None:
     """Look at the folders again; for tests that add offers."""
     operations.cache_clear()

@@ -6,7 +6,6 @@ import errno
 import functools
 import logging
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from django.conf import settings
 
 from jobs import files, naming, registry, routing, sealing, secrets, services
 from jobs.contract import Inputs, Operation, OptionProblem, Output, Result, Work, errors, formats, outbound
+from jobs.contract.erasing import erase
 from jobs.models import File, Task
 from jobs.registry import Hop
 
@@ -59,7 +59,7 @@ def _attempt(task: Task, run: Run) -> None:
     folder = Path(settings.ATHANOR_WORK_DIR, f"task-{os.getpid()}-{task.pk}-{task.attempt}")
     staged: list[services.Staged] = []
     try:
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o711)
         result = _perform(task, run, folder, staged)
     except errors.Stopped:
         _discard(staged)
@@ -82,7 +82,7 @@ def _attempt(task: Task, run: Run) -> None:
         if not won:
             _discard(staged)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        erase(folder)
 
 
 def _verdict(error: Exception, run: Run) -> errors.TaskError:

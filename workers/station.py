@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import re
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from django.conf import settings
 from django.db import Error, connections
 
 from jobs import fleet, queues, registry, services
+from jobs.contract.erasing import erase
 
 from . import executor, versions
 from .heartbeat import DRAINING, Heartbeat
@@ -51,7 +51,6 @@ class Worker:
 
     def start(self) -> None:
         """Begin to take tasks."""
-        own_work_folder()
         if strays := registry.launcher().kill_strays():
             log.warning("Killed %d programs that dead workers left running.", strays)
         self.heartbeat.start()
@@ -107,13 +106,26 @@ def slots_for(queues: tuple[str, ...]) -> dict[str, int]:
     cores = os.cpu_count() or 1
     asked = dict(word.split("=", 1) for word in settings.ATHANOR_SLOTS)
     usual = {"storage": 8}
-    return {name: int(asked.get(name, usual.get(name, cores))) for name in queues or registry.queues()}
+    served = [name for name in queues or registry.queues() if _can_serve(name)]
+    return {name: int(asked.get(name, usual.get(name, cores))) for name in served}
+
+
+def _can_serve(queue: str) -> bool:
+    can_run = registry.confinement().can_run
+    if all(can_run(record.run) for record in registry.operations() if record.queue == queue):
+        return True
+    log.warning("The queue %s is not served: its engine needs namespaces of its own.", queue)
+    return False
 
 
 def own_work_folder() -> None:
     """Make the work folder, and remove what killed workers left there: their tasks start afresh elsewhere."""
     work = Path(settings.ATHANOR_WORK_DIR)
     work.mkdir(parents=True, exist_ok=True)
+    if work.is_symlink() or work.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{work} belongs to somebody else.")
+    # To be passed through, by whoever knows a name in it, and listed by nobody.
+    work.chmod(0o711)
     tempfile.tempdir = f"{work}"
     remove_folders(lambda worker: not Path("/proc", worker).exists())
 
@@ -123,4 +135,4 @@ def remove_folders(of: Callable[[str], bool]) -> None:
     for folder in Path(settings.ATHANOR_WORK_DIR).iterdir():
         worker = _OWNER.match(folder.name)
         if worker and of(worker[1]):
-            shutil.rmtree(folder, ignore_errors=True)
+            erase(folder)

@@ -35,6 +35,15 @@ def tier() -> Tier:
     return chosen
 
 
+def can_run(runner: object) -> bool:
+    """Tell whether what a runner starts can be locked in here; what starts nothing needs no locking in.
+
+    :raises Unsafe: when nothing can.
+    """
+    profile = getattr(runner, "profile", None)
+    return profile is None or tier().admits(profile)
+
+
 def choose(environment: Mapping[str, str]) -> tuple[Tier, str]:
     """Return the tier to use and a sentence about it for the log.
 

@@ -166,7 +166,9 @@ def start(
     try:
         order = cell.tier.order(wish)
     except ValueError as error:
-        raise Unconfined(f"This engine {error}, which this worker cannot give it.") from error
+        failure = Unconfined()
+        failure.add_note(f"This engine {error}, which this worker cannot give it.")
+        raise failure from error
     try:
         process = _STARTER.submit(_launch, order, stdin).result()
         watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values())

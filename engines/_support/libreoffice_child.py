@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from com.sun.star.util import CloseVetoException
 from unoserver.converter import UnoConverter, get_doc_type
 
 from engines._support.child import Refused, serve
-from engines._support.libreoffice_input import as_utf8, check, separator
+from engines._support.libreoffice_input import COPY, as_utf8, check, separator
 from engines._support.libreoffice_office import start
 
 SERVICES = {
@@ -89,6 +90,8 @@ class Converter(UnoConverter):  # type: ignore[misc]
                 document.close(True)
             except CloseVetoException:
                 document.dispose()
+            for copy in Path().glob(f"{COPY}.*"):
+                copy.unlink()
 
     def _open(self, request: Request) -> Any:
         path, settings = Path(request["input"]), {"FilterName": request["filter"]}
@@ -96,8 +99,10 @@ class Converter(UnoConverter):  # type: ignore[misc]
         if request.get("text") is not None:
             path = as_utf8(path)
             settings["FilterOptions"] = request["text"].format(separator=ord(separator(path)))
-        # An untitled copy may be changed, if only in memory.
-        settings |= {"AsTemplate": True, "ReadOnly": False} if request.get("sheet") else {"ReadOnly": True}
+        if request.get("sheet") and path.parent != Path.cwd():
+            # A copy may be changed, if only in memory; the input may not.
+            path = Path(shutil.copyfile(path, Path(COPY).with_suffix(path.suffix))).absolute()
+        settings["ReadOnly"] = not request.get("sheet")
         password = request.get("password")
         document, asked = self._load(path, {**settings, "Password": password} if password else settings)
         if document is None and password and not asked:

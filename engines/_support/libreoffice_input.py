@@ -12,6 +12,8 @@ from pathlib import Path
 from engines._support.child import Refused
 
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+COPY = "copy"
+"""What a copy of an input is called, in the folder the child runs in."""
 LOOKED_AT = 64 * 1024
 PARTS = ("word", "xl", "ppt", "text", "spreadsheet", "presentation", "graphics")
 """The folders of Office Open XML, and the last words of OpenDocument's types."""
@@ -46,7 +48,7 @@ def as_utf8(path: Path) -> Path:
     encoding = _encoding(path)
     if encoding == "utf-8-sig":
         return path
-    copy = Path("text").with_suffix(path.suffix)
+    copy = Path(COPY).with_suffix(path.suffix)
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
         copy.open("w", encoding="utf-8-sig", newline="") as target,

@@ -57,8 +57,14 @@ class Tier(Protocol):
     maps: bool
     """Whether folders have other paths inside; else they keep their own."""
 
+    def admits(self, profile: Profile) -> bool:
+        """Tell whether it has what a program of this kind needs."""
+
     def order(self, wish: Wish) -> Order:
-        """Return how to start the program; descriptors in it are the caller's to close."""
+        """Return how to start the program; descriptors in it are the caller's to close.
+
+        :raises ValueError: when the program needs what it does not have.
+        """
 
     def sweep(self, identity: Identity) -> None:
         """Kill whatever of an identity's processes an order to kill the first of them has not reached."""
@@ -69,6 +75,10 @@ class Bubblewrap:
 
     name = "bubblewrap"
     maps = True
+
+    def admits(self, _profile: Profile) -> bool:
+        """Tell that it has namespaces for all."""
+        return True
 
     def order(self, wish: Wish) -> Order:
         """Return a command line that shows nothing of the room: the options come through a descriptor."""
@@ -102,12 +112,16 @@ class Landlock:
     name = "landlock"
     maps = False
 
+    def admits(self, profile: Profile) -> bool:
+        """Tell whether a program does without a network and namespaces of its own."""
+        return not (profile.network or profile.namespaces)
+
     def order(self, wish: Wish) -> Order:
         """Return a command line that reads the rules from a descriptor, and then becomes the program.
 
         :raises ValueError: when the program needs what only namespaces give.
         """
-        if wish.profile.network or wish.identity.is_ours:
+        if not self.admits(wish.profile) or wish.identity.is_ours:
             raise ValueError("needs namespaces of its own")
         identity = wish.identity
         found = bounds(wish.profile, seconds=wish.seconds, own=False)
@@ -144,6 +158,10 @@ class Unlocked:
 
     name = "none"
     maps = False
+
+    def admits(self, _profile: Profile) -> bool:
+        """Tell that nothing is kept from anybody."""
+        return True
 
     def order(self, wish: Wish) -> Order:
         """Return the program's own command line; it dies with this process."""

@@ -7,6 +7,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from engines._support.guard import parents, tree
+
 RENDERER = b"--type=renderer"
 BROWSER = b"--hide-scrollbars\0--blink-settings"
 
@@ -18,11 +20,7 @@ def kill(kind: bytes) -> int:
         with suppress(OSError):
             if folder.name.isdigit() and kind in (folder / "cmdline").read_bytes():
                 pid = int(folder.name)
-                if _parent(os.getsid(pid)) == os.getpid():
+                if pid in tree(os.getpid(), parents()):
                     os.kill(pid, signal.SIGKILL)
                     killed += 1
     return killed
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

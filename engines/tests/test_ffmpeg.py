@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -363,7 +364,7 @@ def run(tmp_path: Path, context: RunContext) -> Run:
         (folder / source.name).unlink(missing_ok=True)
         placed = folder / f"in.{kind}"
         placed.unlink(missing_ok=True)
-        placed.symlink_to(source)
+        shutil.copyfile(source, placed)
         output_dir = tmp_path / f"out: {len(list(tmp_path.iterdir()))}"
         output_dir.mkdir()
         operation = record(target, source=kind, name=name)

@@ -16,6 +16,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from engines import libreoffice
+from engines._support.guard import parents, tree
 from engines.tests.context import RunContext
 from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed, EmptyFile, EngineTimeout, OpenFailed, PasswordRequired
@@ -767,10 +768,9 @@ def idle():
     with libreoffice.WARM._lock:
         assert libreoffice.WARM._lock.wait_for(lambda: not libreoffice.WARM._tidied, timeout=10)
     [child] = [child for child in libreoffice.WARM._idle if child.owner]
-    pid = child._process.pid
-    [office] = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert "soffice.bin" in Path(f"/proc/{office}/cmdline").read_text()
-    return child, int(office)
+    below = tree(child._program.process.pid, parents())
+    [office] = [pid for pid in below if Path(f"/proc/{pid}/comm").read_text().strip() == "soffice.bin"]
+    return child, office
 
 
 @pytest.mark.needs("soffice")
@@ -779,7 +779,7 @@ def test_a_killed_office_is_replaced(samples, run):
     child, office = idle()
 
     os.kill(office, signal.SIGKILL)
-    child._process.wait(timeout=10)
+    child._program.process.wait(timeout=10)
 
     assert run(samples / "jod_simple.rtf", "pdf")
 

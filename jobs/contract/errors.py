@@ -122,6 +122,10 @@ class EngineNotReady(TaskError):
     retry = Retry.INFRASTRUCTURE
 
 
+class Unconfined(EngineNotReady):
+    """The engine could not be locked in, so it was not started."""
+
+
 class InputQuarantined(TaskError):
     """The input stopped this engine before, with these options; it was not started again."""
 
@@ -138,14 +142,6 @@ class MemoryExceeded(TaskError):
     code = "MEMORY_EXCEEDED"
     message = "The engine needs more memory for this file than this service gives it."
     retry = Retry.ONCE
-
-
-class Unconfined(TaskError):
-    """The engine could not be locked in, so it was not run."""
-
-    code = "INTERNAL_ERROR"
-    message = "Something went wrong on our side; the operator has been told."
-    retry = Retry.INFRASTRUCTURE
 
 
 class ConversionFailed(TaskError):

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from jobs import registry
 from workers import station, tasks
 
 
@@ -23,7 +24,11 @@ class Command(BaseCommand):
         """Run until told to stop."""
         if settings.ATHANOR_REFUSALS:
             raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
+        station.own_work_folder()
         asked = tuple(name for name in options["queues"].split(",") if name) or settings.ATHANOR_QUEUES
-        slots = station.slots_for(asked)
+        try:
+            slots = station.slots_for(asked)
+        except registry.confinement().Unsafe as error:
+            raise CommandError(f"{error}") from error
         worker = station.Worker(slots)
         tasks.serve(worker, log_level=settings.ATHANOR_LOG_LEVEL)
