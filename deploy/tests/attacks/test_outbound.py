@@ -213,7 +213,11 @@ WATCHED: list[Net] = []
 
 def _hook(event, arguments):
     # An audit hook cannot be taken away; this one sleeps while nobody watches.
-    if WATCHED and event == "socket.connect" and arguments[0].family in {socket.AF_INET, socket.AF_INET6}:
+    # Connecting a socket for datagrams sends nothing; sending one would.
+    goes_out = event in {"socket.sendto", "socket.sendmsg"} or (
+        event == "socket.connect" and arguments[0].type == socket.SOCK_STREAM
+    )
+    if WATCHED and goes_out and arguments[0].family in {socket.AF_INET, socket.AF_INET6}:
         WATCHED[-1].connected.append(arguments[1][0])
         raise ConnectionRefusedError
 
