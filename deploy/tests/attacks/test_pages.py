@@ -79,6 +79,16 @@ READERS = [
 ]
 
 
+DRAWN = {
+    "iframe": ("odt",),
+    "object": ("odt",),
+    "picture": ("png", "odt"),
+    "style": ("png",),
+    "base": ("png",),
+}
+"""Ways out besides PDF, which shows all that a picture does, and its text too."""
+
+
 @pytest.fixture(scope="module")
 def shown(siege):
     """What came of each page, as PDF, picture and document."""
@@ -86,11 +96,7 @@ def shown(siege):
         {
             (name, target): conversion(page, "in.html", target, timeout=15)
             for name, page in readers(siege.bait).items()
-            for target in (
-                "pdf",
-                "png",
-                *(("odt",) if name in {"iframe", "object", "picture", "style"} else ()),
-            )
+            for target in ("pdf", *DRAWN.get(name, ()))
         }
     )
 
@@ -101,7 +107,7 @@ def test_a25_a_page_shows_no_file_but_itself(siege, shown, name):
 
     for end in ends.values():
         siege.harmless(end, pixels=True)
-    assert {"pdf", "png"} <= set(ends)
+    assert "pdf" in ends
 
 
 def test_a25_options_show_no_file_either(siege):
