@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check fix bench
+.PHONY: help setup demo up test attack check fix bench
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -25,6 +25,9 @@ up: setup ## run the whole stack until Ctrl-C
 test: check ## all checks and all tests
 	@echo "== pytest"
 	@$(PYTHON) -m pytest
+
+attack: setup ## attack a stack of its own as strangers would (part of make test)
+	@CI=true $(PYTHON) -m pytest -m attack
 
 check: setup ## what CI checks besides the tests
 	@echo "== ruff" && $(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .

@@ -43,8 +43,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    """The folder of sample files."""
-    return Path(__file__).parent / "samples"
+    """A folder of the sample files, where the users that engines run as can come."""
+    return Path(shutil.copytree(Path(__file__).parent / "samples", FOLDER / "samples"))
 
 
 @pytest.fixture
@@ -69,8 +69,10 @@ def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let the users that engines run as come through to the folders they are shown, when we are root."""
     if os.geteuid() == 0:
         base = tmp_path_factory.getbasetemp()
-        for folder in (base, base.parent):
-            folder.chmod(0o711)
+        for folder in (base, *base.parents):
+            # Never what somebody else's --basetemp lies in.
+            if FOLDER in folder.parents:
+                folder.chmod(0o711)
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from jobs.contract import (
     limits,
     names,
 )
+from jobs.contract.erasing import erase
 from jobs.contract.errors import DiskFull, TaskError
 
 from ._support.process import Process
@@ -88,7 +89,7 @@ def pack(work: Work, context: Context) -> Result:
             _place(path, folder_of(name, work) / name)
         [*_, made] = _run(replace(work, inputs=()), context).files
     finally:
-        shutil.rmtree(work.output_dir / MEMBERS, ignore_errors=True)
+        erase(work.output_dir / MEMBERS)
     return Result(files=(Output(path=made.path, name=f"archive.{work.output_format}"),))
 
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from jobs import registry
 from jobs.contract import Operation, tools
@@ -26,13 +27,13 @@ def of(queues: Iterable[str]) -> dict[str, str]:
 
 
 def _version(record: Operation) -> str | None:
-    return tools.version(record.tool, _ask) if record.tool else None
+    return tools.version(record.tool, partial(_ask, record)) if record.tool else None
 
 
-def _ask(argv: Sequence[str]) -> str:
+def _ask(record: Operation, argv: Sequence[str]) -> str:
     try:
         deadline = time.monotonic() + SECONDS
-        return str(registry.launcher().ask(argv, deadline=deadline))
+        return str(registry.launcher().ask(argv, deadline=deadline, like=record.run))
     except TaskError as error:
         log.warning("%s does not tell its version: %s", argv[0], error)
         return ""

@@ -25,6 +25,7 @@ def main() -> int:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="athanor-bench-") as name:
         folder = Path(name)
+        folder.chmod(0o711)  # as a data folder is: engines' users pass through
         stack = Stack(folder / "var", ports=(None, None), say=say)
         stack.start()
         try:

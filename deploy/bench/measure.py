@@ -20,10 +20,14 @@ class Row:
     target: float
     """The most the figure may be: a ratio to the floor, or seconds."""
     is_ratio: bool
+    is_added: bool = False
+    """Whether the figure is what we add to the floor, in seconds."""
 
     @property
     def figure(self) -> float:
-        """What the target is about: the median of the pairs' ratios, or the median time."""
+        """What the target is about: the median of the pairs' ratios or differences, or the median time."""
+        if self.is_added:
+            return statistics.median(a - b for a, b in zip(self.ours, self.floor, strict=True))
         if not self.is_ratio:
             return statistics.median(self.ours)
         return statistics.median(a / b for a, b in zip(self.ours, self.floor, strict=True))

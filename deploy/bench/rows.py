@@ -14,6 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from engines import libreoffice
+from engines._support import launcher
+from engines._support.cells import Cell
+from engines._support.room import OUTPUT, Room
 from jobs.contract import Context, Operation, Work
 
 from .client import Client, new_text
@@ -113,6 +116,18 @@ class _Quiet:
 
     def record(self, *, argv: object, output: str) -> None:
         """Nobody looks."""
+
+
+def locking_in(bench: Bench) -> Row:
+    """The smallest program, from its start in a room of its own to its end, over the same program bare."""
+
+    def ours() -> float:
+        with Cell(Room(write={OUTPUT: bench.folder}, start=OUTPUT)) as cell:
+            deadline = time.monotonic() + 60
+            return timed(lambda: launcher.run(["true"], cell=cell, deadline=deadline))
+
+    took, floor = in_turn(bench.count, ours, lambda: bench.command("true"))
+    return Row("locking a program in", took, floor, "true", 0.010, is_ratio=False, is_added=True)
 
 
 def document(bench: Bench) -> Row:
@@ -218,6 +233,7 @@ ROWS: tuple[Callable[[Bench], Row], ...] = (
     accepting,
     claiming,
     passing_through,
+    locking_in,
     document,
     image,
     pages,

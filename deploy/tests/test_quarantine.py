@@ -26,7 +26,7 @@ INTERPRETER = Operation(
     queue="interpreter",
     help="Run a script.",
     run=Process(run_script),
-    conversions=pairs({"sh"}, {"log"}),
+    conversions=pairs({"txt"}, {"log"}),
 )
 
 
@@ -37,7 +37,7 @@ def convert(db):
 
     def run(owner: Account, script: str) -> Task:
         tasks = {
-            "in": {"operation": "import/raw", "file": script, "filename": "a.sh"},
+            "in": {"operation": "import/raw", "file": script, "filename": "a.txt"},
             "run": {"operation": "convert", "input": "in", "output_format": "log"},
         }
         job = services.create_job(intake.parse_job({"tasks": tasks}, owner=owner), owner=owner)

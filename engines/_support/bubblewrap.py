@@ -17,7 +17,12 @@ ETC = (
     *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
 )
 """All that engines need of /etc; there is nothing of this machine's, its users' or its secrets in it."""
-SYSTEM = ("/usr", "/opt/google", "/var/cache/fontconfig", "/var/lib/ghostscript")
+SYSTEM = (
+    *("/usr", "/opt/google", "/var/cache/fontconfig", "/var/lib/ghostscript"),
+    # LibreOffice's installation has links to its extensions there, and does not start where it may not look.
+    *("/var/lib/libreoffice", "/var/spool/libreoffice"),
+)
+"""Programs and fonts, and what their packages keep elsewhere."""
 MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 """Links into /usr, on most systems."""
 HOST_NAME = "athanor"

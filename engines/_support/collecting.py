@@ -7,16 +7,18 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from jobs.contract import limits
+from jobs.contract import detection, limits
 from jobs.contract.errors import ConversionFailed, TooMuchOutput
 
 BLOCK = 1024 * 1024
 
 
-def collect(paths: Iterable[Path]) -> list[Path]:
+def collect(paths: Iterable[Path], promised: str) -> list[Path]:
     """Make files that a program left ours, where they lie, and return them. Nothing of it may run any more.
 
-    :raises ConversionFailed: when one is missing, empty, or anything but a regular file with one name.
+    :param promised: the format they are to be of; empty when that is open.
+    :raises ConversionFailed: when one is missing, empty, not what was promised, or anything but a regular
+        file with one name.
     :raises TooMuchOutput: when there are too many, or they are too large together.
     """
     found = list(paths)
@@ -30,6 +32,7 @@ def collect(paths: Iterable[Path]) -> list[Path]:
             _own(descriptor)
         finally:
             os.close(descriptor)
+        check_promise(path, promised)
     return found
 
 
@@ -40,15 +43,27 @@ def copy(source: Path, target: Path, *, room: int) -> int:
     :raises TooMuchOutput: when it is larger than ``room``.
     """
     descriptor = _opened(source)
+    try:
+        left = size = _checked(descriptor, room)
+    except BaseException:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file, target.open("wb") as made:
-        size = _checked(descriptor, room)
-        left = size
         while left and (data := file.read(min(left, BLOCK))):
             left -= len(data)
             made.write(data)
     if left:
         raise ConversionFailed
     return size
+
+
+def check_promise(path: Path, promised: str) -> None:
+    """Refuse a file that is not of the format promised.
+
+    :raises ConversionFailed: when it is not.
+    """
+    if promised and not detection.fits(path, promised):
+        raise ConversionFailed
 
 
 def _opened(path: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -45,11 +46,12 @@ class Guard:
     def look(self, held: Mapping[int, int], *, at_disk: bool) -> None:
         """Kill the program if it takes more than it may.
 
-        :param held: the memory of each process, in bytes, of this program's tree.
+        :param held: the memory of each process, in bytes, of this program's tree; empty when it has a group.
         """
-        if sum(held.values()) > self.memory:
+        # The kernel kills one of them, and the others might wait for it.
+        if sum(held.values()) > self.memory or (self.group and self.group.overrun):
             self._kill(MemoryExceeded())
-        elif at_disk and not is_within(self.folders):
+        elif at_disk and not is_within(self.folders, hidden=sum(map(hidden, tree(self.pid, parents())))):
             self._kill(TooMuchOutput())
 
     def _kill(self, reason: TaskError) -> None:
@@ -68,9 +70,12 @@ def guard(pid: int, *, memory: int, folders: Iterable[Path]) -> Guard:
     return watched
 
 
-def is_within(folders: Iterable[Path]) -> bool:
-    """Tell whether what lies in the folders is no more than a task may make, in bytes and in files."""
-    size = entries = 0
+def is_within(folders: Iterable[Path], *, hidden: int = 0) -> bool:
+    """Tell whether what lies in the folders is no more than a task may make, in bytes and in files.
+
+    :param hidden: bytes that lie in no folder.
+    """
+    size, entries = hidden, 0
     todo = list(folders)
     while todo:
         with contextlib.suppress(OSError), os.scandir(todo.pop()) as listing:
@@ -85,6 +90,17 @@ def is_within(folders: Iterable[Path]) -> bool:
                 if size > limits.OUTPUT_BYTES or entries > ENTRIES * limits.OUTPUT_FILES:
                     return False
     return True
+
+
+def hidden(pid: int) -> int:
+    """Return the bytes of files that a process holds open though they have no name any more."""
+    size = 0
+    with contextlib.suppress(OSError):
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found = link.stat()
+                size += 512 * found.st_blocks if stat.S_ISREG(found.st_mode) and not found.st_nlink else 0
+    return size
 
 
 def tree(pid: int, parents: Mapping[int, int]) -> set[int]:
@@ -152,8 +168,8 @@ def parents() -> dict[int, int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError, IndexError):
-                stat = (folder / "stat").read_bytes()
-                found[int(folder.name)] = int(stat.rpartition(b")")[2].split()[1])
+                line = (folder / "stat").read_bytes()
+                found[int(folder.name)] = int(line.rpartition(b")")[2].split()[1])
     return found
 
 

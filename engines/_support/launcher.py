@@ -21,7 +21,7 @@ from jobs.contract import limits
 from jobs.contract.errors import EngineTimeout, Stopped, TaskError, Unconfined
 
 from . import confinement, identities
-from .cells import Cell
+from .cells import USUAL, Cell
 from .guard import Guard, guard
 from .room import Room
 from .tiers import Landlock, Order, Wish
@@ -300,12 +300,13 @@ def run(
     return Outcome(program.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
 
 
-def ask(argv: Sequence[str], *, deadline: float) -> str:
+def ask(argv: Sequence[str], *, deadline: float, like: object = None) -> str:
     """Run a program that is given nothing, and return what it says of itself.
 
+    :param like: the runner whose programs it is like.
     :raises TaskError: as ``run`` does.
     """
-    with Cell(Room()) as cell:
+    with Cell(Room(), getattr(like, "profile", USUAL)) as cell:
         return run(argv, cell=cell, deadline=deadline).words
 
 

@@ -63,7 +63,6 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], Any]:
                     raise SystemExit(f"LibreOffice ended with {office.returncode} as it started.") from None
                 restarted, office = True, _launch(argv)
             time.sleep(0.01)
-    _forget_sockets(office.pid)
     threading.Thread(target=_end_with, args=(office,), daemon=True).start()
     return office, context
 
@@ -117,16 +116,3 @@ def _write_profile(profile: Path, program: Path) -> None:
 def _find(path: Path, pattern: str) -> str:
     found = re.search(pattern, path.read_text(), re.MULTILINE) if path.is_file() else None
     return found[1].strip() if found else ""
-
-
-def _forget_sockets(pid: int) -> None:
-    # The pipe is open; its name in /tmp would only stay behind, or let somebody else in.
-    held = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        link = f"{entry.readlink()}"
-        if link.startswith("socket:["):
-            held.add(link[8:-1])
-    for line in Path(f"/proc/{pid}/net/unix").read_text().splitlines():
-        fields = line.split()
-        if len(fields) == 8 and fields[6] in held and "OSL_PIPE_" in fields[7]:
-            Path(fields[7]).unlink(missing_ok=True)

@@ -55,7 +55,7 @@ class Process:
             done += command.weight
             if len(commands) > 1:
                 context.progress(100 * done / total)
-        return Result(files=tuple(Output(path=path) for path in collect(found)))
+        return Result(files=tuple(Output(path=path) for path in collect(found, work.output_format)))
 
     def _launch(
         self, command: Command, cell: Cell, context: Context, *, share: tuple[float, float]

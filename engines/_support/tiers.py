@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 FACTS = ("cpuinfo", "filesystems", "meminfo", "stat", "version")
 """What of /proc is about the machine; engines ask it how many processors there are."""
 EVERYTHING = 0xFFFF
+GONE_SECONDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,10 @@ class Landlock:
         return Order(argv=argv, environment={}, descriptors=(given,))
 
     def sweep(self, identity: Identity) -> None:
-        """Kill every process of the identity at once, as that identity itself, so that none slips away."""
+        """Kill every process of the identity at once, as that identity itself, so that none slips away.
+
+        Return when they are gone.
+        """
         with contextlib.suppress(OSError):
             subprocess.run(
                 [*_dropped(identity), "/usr/bin/kill", "-KILL", "--", "-1"],
@@ -151,6 +156,14 @@ class Landlock:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if folder.name.isdigit() and folder.stat().st_uid == identity.uid:
+                    _wait_for(int(folder.name))
+        for left in Path("/tmp").glob("OSL_PIPE_*"):  # noqa: S108 - LibreOffice's sockets
+            with contextlib.suppress(OSError):
+                if left.lstat().st_uid == identity.uid:
+                    left.unlink()
 
 
 class Unlocked:
@@ -184,6 +197,14 @@ def rules(room: Room) -> list[tuple[str, int]]:
     found += [(f"{folder}", EVERYTHING) for folder in room.write.values()]
     # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
     return [*found, ("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE)]  # noqa: S108
+
+
+def _wait_for(pid: int) -> None:
+    end = os.pidfd_open(pid)
+    try:
+        select.select([end], [], [], GONE_SECONDS)
+    finally:
+        os.close(end)
 
 
 def _dropped(identity: Identity) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any
 from jobs.contract import Context, Output, Result, Work, errors, limits
 
 from .cells import USUAL
-from .collecting import copy
+from .collecting import check_promise, copy
 from .process import refuse_empty, relocated
 from .resident import Child, Died
 from .room import Profile
@@ -112,7 +112,7 @@ class Warm:
         if "failed" in answer:
             raise (self.explain(answer["failed"]) if self.explain else None) or errors.ConversionFailed()
         done = answer["done"]
-        files = _bring_out(made, work.output_dir, done.get("files", ()))
+        files = _bring_out(made, work, done.get("files", ()))
         if not files and not done.get("extra"):
             raise errors.ConversionFailed
         return Result(files=tuple(files), message=done.get("message"), extra=done.get("extra") or {})
@@ -195,15 +195,16 @@ def _refusal(answer: Mapping[str, Any]) -> errors.TaskError:
     return kind(answer.get("message"))
 
 
-def _bring_out(inside: Path, outside: Path, names: Iterable[Any]) -> list[Output]:
+def _bring_out(inside: Path, work: Work, names: Iterable[Any]) -> list[Output]:
     # Copied, not moved: the child may still hold its own open.
     found = [Path(f"{name}").name for name in names]
     if len(found) > limits.OUTPUT_FILES:
         raise errors.TooMuchOutput
     room = limits.OUTPUT_BYTES
     for name in found:
-        room -= copy(inside / name, outside / name, room=room)
-    return [Output(path=outside / name) for name in found]
+        room -= copy(inside / name, work.output_dir / name, room=room)
+        check_promise(work.output_dir / name, work.output_format)
+    return [Output(path=work.output_dir / name) for name in found]
 
 
 def _into_slot(work: Work, slot: Path) -> Work:

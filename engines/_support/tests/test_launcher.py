@@ -348,6 +348,8 @@ def test_what_runs_as_a_user_of_the_pool_that_no_worker_uses_is_a_stray(sleep):
     unused.release()
     user = [f"--reuid={unused.uid}", f"--regid={unused.gid}", "--clear-groups"]
     stray = subprocess.Popen(["setpriv", *user, "sleep", sleep])
+    while Path(f"/proc/{stray.pid}").stat().st_uid != unused.uid:
+        assert stray.poll() is None
 
     launcher.kill_strays()
 

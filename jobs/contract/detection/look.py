@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from jobs.contract import formats
+
 from . import agreement, boxes, compound, signatures, texts, zips
 from .finding import Finding
 from .window import Unreadable, Window
@@ -58,4 +60,5 @@ def fits(path: Path, format: str) -> bool:  # noqa: A002 - it is what we call it
 
     :raises OSError: when it cannot be read.
     """
-    return path.stat().st_size > 0 and agreement.agrees(format, detect(path))
+    known = formats.group(format) != "other" or format in formats.MIME_TYPES
+    return path.stat().st_size > 0 and (not known or agreement.agrees(format, detect(path)))

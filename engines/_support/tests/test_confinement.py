@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from engines._support import confinement, launcher, memory_group, trial
+from engines._support.cells import BROWSER, USUAL, Cell
+from engines._support.confinement import ASKED, UNSAFE, Unsafe
+from engines._support.room import Room
+from engines._support.tiers import Bubblewrap, Landlock
+from jobs.contract.errors import Unconfined
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
+TIERS = [Bubblewrap(), pytest.param(Landlock(), marks=only_root)]
+
+
+def none_holds(monkeypatch) -> None:
+    monkeypatch.setattr(confinement, "_holes", lambda tier: [f"{tier.name} leaks"])
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_tier_proves_itself(tier):
+    assert trial.holes(tier) == []
+
+
+def test_the_first_tier_that_holds_is_taken():
+    chosen, said = confinement.choose({})
+
+    assert chosen.name == "bubblewrap"
+    assert "confined by bubblewrap" in said
+
+
+def test_the_second_tier_takes_over_and_says_why(monkeypatch):
+    monkeypatch.setattr(
+        confinement, "_holes", lambda tier: ["forbidden"] if tier.name == "bubblewrap" else []
+    )
+
+    chosen, said = confinement.choose({})
+
+    assert chosen.name == "landlock"
+    assert "bubblewrap: forbidden" in said
+
+
+def test_with_none_nothing_is_run(monkeypatch):
+    none_holds(monkeypatch)
+
+    with pytest.raises(Unsafe, match=r"bubblewrap leaks.*landlock leaks.*" + UNSAFE):
+        confinement.choose({})
+
+
+@pytest.mark.parametrize("text", ["", "0", "no", "maybe"])
+def test_only_the_switch_itself_runs_engines_unconfined(monkeypatch, text):
+    none_holds(monkeypatch)
+
+    assert confinement.choose({UNSAFE: "1"})[0].name == "none"
+    with pytest.raises(Unsafe):
+        confinement.choose({UNSAFE: text})
+
+
+def test_a_tier_can_be_asked_for_and_an_unknown_one_is_refused(monkeypatch):
+    monkeypatch.setattr(confinement, "_holes", lambda tier: [])
+
+    assert confinement.choose({ASKED: "landlock"})[0].name == "landlock"
+    with pytest.raises(Unsafe, match="none of auto, bubblewrap, landlock"):
+        confinement.choose({ASKED: "chains"})
+
+
+def test_a_tier_that_does_not_hold_is_not_taken_though_it_was_asked_for(monkeypatch):
+    none_holds(monkeypatch)
+
+    with pytest.raises(Unsafe):
+        confinement.choose({ASKED: "bubblewrap"})
+
+
+def test_a_probe_that_could_not_work_proves_nothing():
+    quiet = dict.fromkeys(trial.HOLES, False)
+
+    assert trial.verdict({**quiet, "could_read": True, "could_write": True}) == []
+    assert trial.verdict({**quiet, "could_read": True, "could_write": False})
+    assert trial.verdict({"could_read": True, "could_write": True}) == list(trial.HOLES.values())
+    assert trial.verdict({**quiet, "tcp": True, "could_read": True, "could_write": True}) == [
+        trial.HOLES["tcp"]
+    ]
+
+
+@only_root
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_program_runs_as_nobody_else(tier):
+    users = []
+    for _ in range(2):
+        with Cell(Room(), tier=tier) as one, Cell(Room(), tier=tier) as other:
+            for cell in (one, other):
+                deadline = time.monotonic() + 20
+                users.append(
+                    (cell.identity.uid, launcher.run(["id", "-u"], cell=cell, deadline=deadline).stdout)
+                )
+
+    assert all(uid not in {0, os.geteuid()} for uid, _ in users)
+    assert users[0] != users[1]
+
+
+@only_root
+def test_a_daemon_of_the_second_tier_does_not_survive(tmp_path):
+    with Cell(Room(write={"/output": tmp_path}, start="/output"), tier=Landlock()) as cell:
+        script = "(setsid sleep 600 &) ; (setsid sh -c 'while :; do (sleep 600 &) ; sleep 0.01; done' &)"
+        launcher.run(["sh", "-c", script], cell=cell, deadline=time.monotonic() + 20)
+        uid = cell.identity.uid
+
+        assert [
+            folder for folder in Path("/proc").iterdir() if folder.name.isdigit() and is_of(folder, uid)
+        ] == []
+
+
+def uid_of_a_program_in(cell: Cell) -> int:
+    program = launcher.start(["cat"], cell=cell, stdin=-1)
+    pids = {program.process.pid, *memory_group.children(program.process.pid)}
+    uids = {Path(f"/proc/{pid}").stat().st_uid for pid in pids}
+    program.kill()
+    [uid] = uids
+    return uid
+
+
+def is_of(folder: Path, uid: int) -> bool:
+    try:
+        zombie = "Z" in (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        return folder.stat().st_uid == uid and not zombie
+    except OSError:
+        return False
+
+
+@only_root
+def test_the_browser_is_not_run_by_the_second_tier():
+    assert Landlock().admits(USUAL)
+    assert not Landlock().admits(BROWSER)
+    with Cell(Room(), BROWSER, tier=Landlock()) as cell, pytest.raises(Unconfined):
+        launcher.run(["true"], cell=cell, deadline=time.monotonic() + 20)

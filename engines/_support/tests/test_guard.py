@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from engines._support import guard, launcher, memory_group
+from engines._support.cells import Cell
+from engines._support.room import Profile, Room
+from jobs.contract import limits
+from jobs.contract.errors import MemoryExceeded, TooMuchOutput
+
+EAT = "x = bytearray(10**9)\nfor i in range(0, len(x), 4096): x[i] = 1\nimport time; time.sleep(60)"
+# Each process holds little; together they hold too much.
+SHARE = """
+import os, time
+for _ in range(6):
+    if not os.fork():
+        held = b"x" * 10**8
+        time.sleep(60)
+time.sleep(60)
+"""
+SMALL = Profile(memory=256 * 1024**2, processes=32, address_space=False)
+
+
+@pytest.mark.parametrize("program", [EAT, SHARE], ids=["one process", "many processes"])
+@pytest.mark.parametrize("by", ["the kernel", "us"])
+def test_too_much_memory_ends_a_program(monkeypatch, program, by):
+    if by == "us":
+        monkeypatch.setattr(memory_group, "make", lambda limit: None)
+    elif not memory_group.make(1 << 30):
+        pytest.skip("this machine lets nobody make a memory group")
+
+    with Cell(Room(), SMALL) as cell, pytest.raises(MemoryExceeded):
+        launcher.run(["/usr/bin/python3", "-c", program], cell=cell, deadline=time.monotonic() + 60)
+
+
+def test_too_much_on_disk_ends_a_program(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "OUTPUT_BYTES", 10 * 1024**2)
+    script = "for n in 1 2 3 4; do head -c 5000000 /dev/zero > $n; done; sleep 60"
+
+    with (
+        Cell(Room(write={"/output": tmp_path}, start="/output"), SMALL) as cell,
+        pytest.raises(TooMuchOutput),
+    ):
+        launcher.run(["sh", "-c", script], cell=cell, deadline=time.monotonic() + 60)
+
+
+def test_a_file_without_a_name_counts_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "OUTPUT_BYTES", 10 * 1024**2)
+    script = "exec 7> big; rm big; head -c 10000000 /dev/zero >&7; head -c 10000000 /dev/zero >&7; sleep 60"
+    room = Room(write={"/output": tmp_path}, start="/output")
+
+    with Cell(room, SMALL) as cell, pytest.raises(TooMuchOutput):
+        launcher.run(["sh", "-c", script], cell=cell, deadline=time.monotonic() + 60)
+
+
+def test_what_a_sparse_file_claims_is_nobodys_room_and_depth_is_no_hiding_place(monkeypatch, tmp_path):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(10**12)
+    assert guard.is_within([tmp_path])
+
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    (deep / "x").write_bytes(b"x" * 10**6)
+    monkeypatch.setattr(limits, "OUTPUT_BYTES", 10**5)
+
+    assert not guard.is_within([tmp_path])
+
+
+def test_too_many_entries_are_too_much(monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "OUTPUT_FILES", 2)
+    for number in range(9):
+        (tmp_path / f"{number}").touch()
+
+    assert not guard.is_within([tmp_path])
+
+
+def test_the_tree_of_a_process_is_all_that_descends_from_it():
+    parents = {2: 1, 3: 2, 4: 3, 5: 1, 6: 5}
+
+    assert guard.tree(2, parents) == {2, 3, 4}
+
+
+def test_the_memory_of_a_process_is_known():
+    assert guard.memory_of(os.getpid()) > 1024**2
+    assert guard.memory_of(2**22 - 1) == 0
+
+
+def test_a_memory_group_takes_in_what_a_process_had_started_before():
+    group = memory_group.make(1 << 30)
+    if not group:
+        pytest.skip("this machine lets nobody make a memory group")
+    parent = subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600"])
+    while len(memory_group.children(parent.pid)) < 2:
+        assert parent.poll() is None
+    below = memory_group.children(parent.pid)
+
+    group.add(parent.pid)
+
+    held = {int(word) for word in (group.folder / "cgroup.procs").read_text().split()}
+    assert held == {parent.pid, *below}
+    for pid in held:
+        os.kill(pid, 9)
+    parent.wait()
+    while (group.folder / "cgroup.procs").read_text():
+        time.sleep(0.01)
+    group.remove()
+    assert not group.folder.exists()
