@@ -8,6 +8,8 @@ import os
 import platform
 import secrets
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -396,6 +398,27 @@ def test_a51_no_other_setting_is_the_switch(folder, switch):
     )
 
     assert "refused" in outcome, outcome
+
+
+def test_a51_without_confinement_no_worker_starts(tmp_path):
+    code = (
+        "import os, sys; from deploy.tests.attacks import inside; inside.forbid(everything=True); "
+        "os.execv(sys.executable, [sys.executable, 'manage.py', 'worker'])"
+    )
+    given = {"ATHANOR_DATA_DIR": f"{tmp_path}", "ATHANOR_EMBEDDED": "1", "PYTHONPATH": f"{inside.ROOT}"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=inside.ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "confined" in done.stdout + done.stderr
 
 
 HOGS = {
