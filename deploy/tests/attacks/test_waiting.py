@@ -114,7 +114,7 @@ def test_the_attack_waits_for_what_it_attacks(attack, feature, landed):
     assert not found, f"{', '.join(found)} has landed ({feature}): write {attack} now (security.md 2.9)."
 
 
-def tests():
+def written():
     """Return the name of every test of the suite, by its module."""
     found = {}
     for path in sorted(FOLDER.glob("test_*.py")):
@@ -132,7 +132,7 @@ def tests():
 def test_every_attack_is_tested_or_waits():
     tested = {
         number.upper()
-        for names in tests().values()
+        for names in written().values()
         for name in names
         for number in re.findall(r"(a\d+)_", re.match(r"test_((?:a\d+_)*)", name)[1])
     }
@@ -143,7 +143,7 @@ def test_every_attack_is_tested_or_waits():
 
 
 def test_every_test_names_its_attack_and_bears_the_mark():
-    nameless = [name for names in tests().values() for name in names if not re.match(r"test_a\d+_", name)]
+    nameless = [name for names in written().values() for name in names if not re.match(r"test_a\d+_", name)]
 
     assert nameless == []
-    assert all("pytest.mark.attack" in (FOLDER / module).read_text() for module in tests())
+    assert all("pytest.mark.attack" in (FOLDER / module).read_text() for module in written())
