@@ -155,7 +155,8 @@ def _unix(moment: datetime) -> int:
 
 def _number(text: str | None) -> int:
     # As we write them: another spelling of the same number was not signed.
-    return int(text) if text and len(text) < 20 and text.isascii() and text.isdigit() else 0
+    number = int(text) if text and len(text) < 20 and text.isascii() and text.isdigit() else 0
+    return number if f"{number}" == text else 0
 
 
 def _id(text: str) -> UUID | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from jobs.contract import limits
 from jobs.contract.errors import MemoryExceeded, TaskError, TooMuchOutput
 
-from . import memory_group
 from .memory_group import MemoryGroup
 
 LOOK_SECONDS = 0.2
@@ -60,9 +59,8 @@ class Guard:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def guard(pid: int, *, memory: int, folders: Iterable[Path]) -> Guard:
-    """Watch a program: the kernel counts its memory where it lets us ask for that, else we do."""
-    group = memory_group.make(memory)
+def guard(pid: int, *, memory: int, folders: Iterable[Path], group: MemoryGroup | None) -> Guard:
+    """Watch a program: the kernel counts its memory when it has a group, else we do."""
     if group:
         group.add(pid)
     watched = Guard(pid, memory, tuple(folders), group)

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import select
 import selectors
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from jobs.contract import limits
 from jobs.contract.errors import EngineTimeout, Stopped, TaskError, Unconfined
 
-from . import confinement, identities
+from . import confinement, identities, memory_group
 from .cells import USUAL, Cell
-from .guard import Guard, guard
+from .guard import guard
+from .memory_group import MemoryGroup
+from .programs import RUNNING, Program
 from .room import Room
 from .tiers import Landlock, Order, Wish
 
@@ -35,12 +33,9 @@ DRAINED_BYTES = 2 * 1024 * 1024
 """How much is read of a program that has ended; a pipe holds less."""
 LOOK_SECONDS = 0.1
 """How often a run looks whether it must stop."""
-GONE_SECONDS = 10
 NICE = 10
 """Engines come after the service itself, and after whatever else the machine does."""
 PATH = confinement.PATH
-KILLED = range(129, 129 + signal.NSIG)
-"""Exit statuses that stand for a death by signal, where a program waited for another one."""
 
 
 def _be_nice() -> None:
@@ -50,7 +45,6 @@ def _be_nice() -> None:
 # A child told to die with its parent dies with the thread that started it, so one thread that never ends
 # starts them all. Niceness is the thread's own, and inherited.
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="launcher", initializer=_be_nice)
-_RUNNING: set[Program] = set()
 
 
 @dataclass(frozen=True)
@@ -64,79 +58,6 @@ class Outcome:
     words: str
     """The end of both outputs, for people."""
     seconds: float
-
-
-@dataclass(eq=False)
-class Program:
-    """A program that was started, with all it starts itself."""
-
-    process: subprocess.Popen[bytes]
-    """What locks it in; it lives as long as the program."""
-    cell: Cell
-    guard: Guard
-    first: int | None = None
-    """A descriptor of the first process inside, with which all inside end."""
-    status: int | None = None
-    """Where it is told how the program inside ended. It must stay open, for what tells would die of it."""
-    was_locked_in: bool = True
-    """Whether, now that it was killed, it had ever been started: what locks it in may have failed."""
-    _killed: bool = field(default=False, init=False)
-
-    @property
-    def stdin(self) -> IO[bytes] | None:
-        """Its standard input, when a pipe was asked for."""
-        return self.process.stdin
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        """Its standard output."""
-        assert self.process.stdout
-        return self.process.stdout
-
-    @property
-    def stderr(self) -> IO[bytes]:
-        """Its standard error."""
-        assert self.process.stderr
-        return self.process.stderr
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended."""
-        return self.process.poll() is None
-
-    @property
-    def returncode(self) -> int:
-        """Its exit status, once it has ended; negative when a signal killed it."""
-        status = self.process.returncode
-        return 128 - status if status in KILLED else status
-
-    def kill(self) -> None:
-        """Kill it and everything it started, daemons included, and wait until they are gone."""
-        if self._killed:
-            return
-        self._killed = True
-        # Its number stays its group's while one of the group lives, then it may become a stranger's.
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-        if self.first is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                signal.pidfd_send_signal(self.first, signal.SIGKILL)
-            # The kernel reports its end when the last process inside has ended.
-            select.select([self.first], [], [], GONE_SECONDS)
-            os.close(self.first)
-        self.cell.tier.sweep(self.cell.identity)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=GONE_SECONDS)
-        if self.status is not None:
-            self.was_locked_in = self.returncode <= 0 or b"exit-code" in _line(self.status)
-            os.close(self.status)
-        self.guard.end()
-        _RUNNING.discard(self)
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
 
 
 def start(
@@ -169,18 +90,19 @@ def start(
         failure = Unconfined()
         failure.add_note(f"This engine {error}, which this worker cannot give it.")
         raise failure from error
+    memory = cell.profile.memory
+    group = memory_group.make(memory)
     try:
-        process = _STARTER.submit(_launch, order, stdin).result()
-        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values())
+        process = _STARTER.submit(_launch, order, stdin, group).result()
+        watch = guard(process.pid, memory=memory, folders=cell.room.write.values(), group=group)
     finally:
         for descriptor in order.descriptors:
             os.close(descriptor)
-    program = Program(process, cell, watch)
-    _RUNNING.add(program)
+    program = Program(process, cell, watch, status=order.status)
+    RUNNING.add(program)
     if order.status is not None:
-        program.status = order.status
         try:
-            program.first = _first_inside(order.status)
+            program.find_first()
         except Unconfined as failure:
             # What it started before it died may hold the pipe open for ever.
             os.set_blocking(program.stderr.fileno(), False)
@@ -190,39 +112,18 @@ def start(
     return program
 
 
-def _launch(order: Order, stdin: int | None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        list(order.argv),
-        cwd=order.start or "/",
-        env=dict(order.environment),
-        stdin=subprocess.DEVNULL if stdin is None else stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        pass_fds=order.descriptors,
-    )
-
-
-def _first_inside(status: int) -> int | None:
-    """Return a descriptor of the first process inside; None when it has ended already.
-
-    :raises Unconfined: when there never was one.
-    """
-    try:
-        told = json.loads(_line(status))
-        return os.pidfd_open(int(told["child-pid"]))
-    except ProcessLookupError:
-        return None
-    except (ValueError, KeyError) as error:
-        raise Unconfined from error
-
-
-def _line(descriptor: int) -> bytes:
-    """Return what comes up to the end of a line, or of everything."""
-    found = b""
-    while not found.endswith(b"\n") and (byte := os.read(descriptor, 1)):
-        found += byte
-    return found
+def _launch(order: Order, stdin: int | None, group: MemoryGroup | None) -> subprocess.Popen[bytes]:
+    with group.bearing() if group else contextlib.nullcontext():
+        return subprocess.Popen(
+            list(order.argv),
+            cwd=order.start or "/",
+            env=dict(order.environment),
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=order.descriptors,
+        )
 
 
 def kill_strays() -> int:
@@ -239,7 +140,7 @@ def kill_strays() -> int:
 
 def kill_all() -> int:
     """Kill everything this process started that still runs, warm children too; return how many."""
-    running = list(_RUNNING)
+    running = list(RUNNING)
     for program in running:
         program.kill()
     return len(running)

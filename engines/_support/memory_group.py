@@ -7,6 +7,7 @@ import functools
 import itertools
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +39,26 @@ class MemoryGroup:
     folder: Path
     kind: Kind
 
+    @contextlib.contextmanager
+    def bearing(self) -> Iterator[None]:
+        """Let what the calling thread starts in the block be born in the group, where threads can move alone.
+
+        Moving a process afterwards makes the kernel wait for milliseconds.
+        """
+        own = self.folder / "tasks"
+        if not own.exists():
+            yield
+            return
+        own.write_text("0")
+        try:
+            yield
+        finally:
+            (self.folder.parent / "tasks").write_text("0")
+
     def add(self, pid: int) -> None:
-        """Move a process and all it has started into the group; what they start later is born there."""
+        """Have a process and all it has started in the group; what they start later is born there."""
+        if pid in self._held():
+            return
         moved: set[int] = set()
         todo = {pid}
         while todo:
@@ -48,6 +67,9 @@ class MemoryGroup:
                     (self.folder / "cgroup.procs").write_text(f"{each}")
             moved |= todo
             todo = {child for each in moved for child in children(each)} - moved
+
+    def _held(self) -> set[int]:
+        return {int(word) for word in (self.folder / "cgroup.procs").read_text().split()}
 
     @property
     def overrun(self) -> bool:

@@ -57,3 +57,5 @@ class Profile:
     """Whether it may make namespaces of its own, as Chromium's sandbox does."""
     network: bool = False
     """Whether it may make network sockets; they lead nowhere but to itself."""
+    local_sockets: bool = False
+    """Whether its processes talk to each other through sockets with names, as LibreOffice's do."""

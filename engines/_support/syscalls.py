@@ -48,17 +48,20 @@ Rule = tuple[str, int, tuple[int, int, int, int] | None]
 """A system call, the error it fails with, and the argument that matters: which, how compared, and to what."""
 
 
-def rules(*, namespaces: bool, network: bool) -> Iterator[Rule]:
+def rules(*, namespaces: bool, network: bool, local_sockets: bool) -> Iterator[Rule]:
     """Yield what is denied.
 
     :param namespaces: whether the program may make namespaces; Chromium's own sandbox does.
     :param network: whether it may make network sockets, in a network of its own that leads nowhere.
+    :param local_sockets: whether it may make local ones. Pairs of sockets without a name are for all.
     """
     for name in DENIED:
         yield name, errno.EPERM, None
     for request in TYPING_FOR_OTHERS:
         yield "ioctl", errno.EPERM, (1, _MASKED_EQUAL, 0xFFFFFFFF, request)
-    if not network:
+    if not (network or local_sockets):
+        yield "socket", errno.EACCES, None
+    elif not network:
         yield "socket", errno.EACCES, (0, _UNEQUAL, socket.AF_UNIX, 0)
     if not namespaces:
         yield "unshare", errno.EPERM, None
@@ -75,7 +78,7 @@ class NoSeccomp(Exception):
 
 
 @functools.cache
-def program(*, namespaces: bool, network: bool) -> bytes:
+def program(*, namespaces: bool, network: bool, local_sockets: bool) -> bytes:
     """Return the filter as the kernel takes it (an array of ``struct sock_filter``).
 
     :raises NoSeccomp: when libseccomp is missing or refuses.
@@ -85,7 +88,7 @@ def program(*, namespaces: bool, network: bool) -> bytes:
     if not context:
         raise NoSeccomp("libseccomp could not begin a filter.")
     try:
-        for rule in rules(namespaces=namespaces, network=network):
+        for rule in rules(namespaces=namespaces, network=network, local_sockets=local_sockets):
             _add(library, context, rule)
         return _exported(library, context)
     finally:

@@ -85,13 +85,14 @@ class Bubblewrap:
     def order(self, wish: Wish) -> Order:
         """Return a command line that shows nothing of the room: the options come through a descriptor."""
         profile = wish.profile
-        rules = _handed(syscalls.program(namespaces=profile.namespaces, network=profile.network))
+        rules = _handed(_filter(profile))
         status, told = os.pipe()
         options = arguments(wish.room, profile, wish.environment)
         options += ["--seccomp", f"{rules}", "--json-status-fd", f"{told}"]
         given = _handed(b"\0".join(os.fsencode(option) for option in options) + b"\0")
         found = bounds(profile, seconds=wish.seconds, own=wish.identity.is_ours)
         program = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
+        # From inside: only some kinds of root may set bounds on the processes of others.
         argv = [program, "--args", f"{given}", "--", *limited(wish.argv, found)]
         # Its first process keeps its environment, and /proc/1/environ shows it: it gets none.
         return Order(
@@ -136,7 +137,7 @@ class Landlock:
             "gid": identity.gid,
             "bounds": found,
             "rules": rules(wish.room),
-            "filter": syscalls.program(namespaces=False, network=False).hex(),
+            "filter": _filter(wish.profile).hex(),
         }
         given = _handed(json.dumps(orders).encode())
         argv = ["/usr/bin/python3", "-I", "-S", shim.__file__, f"{given}"]
@@ -197,6 +198,12 @@ def rules(room: Room) -> list[tuple[str, int]]:
     found += [(f"{folder}", EVERYTHING) for folder in room.write.values()]
     # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
     return [*found, ("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE)]  # noqa: S108
+
+
+def _filter(profile: Profile) -> bytes:
+    return syscalls.program(
+        namespaces=profile.namespaces, network=profile.network, local_sockets=profile.local_sockets
+    )
 
 
 def _wait_for(pid: int) -> None:

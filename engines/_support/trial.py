@@ -116,5 +116,5 @@ def _listening(folder: Path) -> Any:
                 listener.bind(name)
                 listener.listen()
         if Path(named).exists():
-            Path(named).chmod(0o600)
+            Path(named).chmod(0o777)
         yield inet.getsockname()[1], abstract[1:], named
