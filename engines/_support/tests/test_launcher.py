@@ -416,7 +416,9 @@ class _DiesHalfway(Bubblewrap):
     def order(self, wish: Wish) -> Order:
         read, write = os.pipe()
         script = f"sleep {wish.argv[1]} {write}>&- & echo killed >&2"
-        return Order(argv=("/bin/sh", "-c", script), environment={}, descriptors=(write,), status=read)
+        return Order(
+            argv=("/bin/bash", "-c", script), environment={"PATH": "/bin"}, descriptors=(write,), status=read
+        )
 
 
 def test_a_death_while_locking_in_is_told_at_once_and_leaves_nothing(sleep):
