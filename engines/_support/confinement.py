@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 
+from . import identities
 from .bubblewrap import PATH
 from .tiers import Bubblewrap, Landlock, Tier, Unlocked
 
@@ -75,8 +76,8 @@ def _refusal(reasons: Sequence[str]) -> str:
 def _holes(candidate: Tier) -> list[str]:
     if candidate.name == "bubblewrap" and not shutil.which("bwrap", path=PATH):
         return ["not installed"]
-    if candidate.name == "landlock" and os.geteuid() != 0:
-        return ["only root has other users to give"]
+    if candidate.name == "landlock" and not identities.has_pool():
+        return ["only root has other users to give, and that not in every container"]
     from . import trial  # which starts programs through the launcher, which asks this module
 
     return trial.holes(candidate)

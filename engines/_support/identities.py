@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 POOL = range(60_800, 61_056)
 """User and group numbers that Debian and systemd leave free, below the 65,536 that containers have."""
@@ -34,12 +36,26 @@ class Identity:
             self.lock.close()
 
 
+@functools.cache
+def has_pool() -> bool:
+    """Tell whether this process can become the users of the pool: root can, where they exist."""
+    return os.geteuid() == 0 and all(
+        maps_pool(Path(f"/proc/self/{name}").read_text()) for name in ("uid_map", "gid_map")
+    )
+
+
+def maps_pool(table: str) -> bool:
+    """Tell whether a user namespace has every number of the pool, given its ``uid_map`` or ``gid_map``."""
+    rows = [[int(word) for word in line.split()] for line in table.splitlines()]
+    return any(first <= POOL[0] and POOL[-1] < first + count for first, _, count in rows)
+
+
 def take() -> Identity:
-    """Return an identity nobody else on this machine uses; the service's own when that is not root.
+    """Return an identity nobody else on this machine uses; the service's own when it has no other to give.
 
     :raises NoIdentity: when none is free.
     """
-    if os.geteuid() != 0:
+    if not has_pool():
         return Identity(os.geteuid(), os.getegid())
     for uid in random.sample(POOL, len(POOL)):
         if lock := _locked(uid):
@@ -49,7 +65,7 @@ def take() -> Identity:
 
 def free() -> list[Identity]:
     """Return those that nobody uses just now, locked: whatever still runs as one of them is a stray."""
-    if os.geteuid() != 0:
+    if not has_pool():
         return []
     return [Identity(uid, uid, lock) for uid in POOL if (lock := _locked(uid))]
 

@@ -173,9 +173,9 @@ class Unlocked:
     name = "none"
     maps = False
 
-    def admits(self, _profile: Profile) -> bool:
-        """Tell that nothing is kept from anybody."""
-        return True
+    def admits(self, profile: Profile) -> bool:
+        """Tell that nothing is kept from anybody, but that the browser does not lock in its pages as root."""
+        return not (profile.namespaces and os.geteuid() == 0)
 
     def order(self, wish: Wish) -> Order:
         """Return the program's own command line; it dies with this process."""

@@ -10,7 +10,7 @@ from engines._support import confinement, launcher, memory_group, trial
 from engines._support.cells import BROWSER, USUAL, Cell
 from engines._support.confinement import ASKED, UNSAFE, Unsafe
 from engines._support.room import Room
-from engines._support.tiers import Bubblewrap, Landlock
+from engines._support.tiers import Bubblewrap, Landlock, Unlocked
 from jobs.contract.errors import Unconfined
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
@@ -137,3 +137,11 @@ def test_the_browser_is_not_run_by_the_second_tier():
     assert not Landlock().admits(BROWSER)
     with Cell(Room(), BROWSER, tier=Landlock()) as cell, pytest.raises(Unconfined):
         launcher.run(["true"], cell=cell, deadline=time.monotonic() + 20)
+
+
+def test_root_runs_no_browser_that_nothing_locks_in(monkeypatch):
+    for user, runs in ((0, False), (1000, True)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+
+        assert Unlocked().admits(USUAL)
+        assert Unlocked().admits(BROWSER) is runs
