@@ -151,7 +151,9 @@ def _users() -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError):
-                found.append(folder.stat().st_uid)
+                state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
+                # What has ended and waits for its parent to ask runs no more.
+                found += [folder.stat().st_uid] if state != b"Z" else []
     return found
 
 

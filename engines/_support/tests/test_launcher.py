@@ -381,6 +381,18 @@ def test_a_stranger_who_got_the_number_of_an_ended_program_is_left_alone():
     stranger.wait()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
+def test_what_has_ended_is_no_stray():
+    identity = identities.take()
+    ended = subprocess.Popen(["/bin/true"], user=identity.uid)
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+
+    assert identity.uid not in launcher._users()
+
+    ended.wait()
+    identity.release()
+
+
 def test_killing_twice_does_no_harm():
     with Cell(Room()) as opened:
         program = launcher.start(["sleep", "600"], cell=opened)
