@@ -11,7 +11,8 @@ from pathlib import Path
 MOST_LINES = 400
 MAY_START_PROGRAMS = (
     "engines/_support/launcher.py",
-    # How it locks programs in.
+    # How it holds programs, and locks them in.
+    "engines/_support/programs.py",
     "engines/_support/landlock_shim.py",
     "engines/_support/tiers.py",
     # What runs inside a warm child: the launcher started and confined it, and kills it with all it starts.

@@ -63,7 +63,7 @@ def resolve(host: str, port: int, *, usual: frozenset[int] = WEB) -> list[str]:
     found = _look_up(host, port)
     for text in found:
         if objection := _objection(ipaddress.ip_address(text), port, host=host, usual=usual):
-            raise refused(f"{host} ({text})", port, objection)
+            raise refused(host if host == text else f"{host} ({text})", port, objection)
     if reach.allowed().names(host):
         while len(_NAMED) >= MOST_NAMES:
             _NAMED.pop(next(iter(_NAMED)), None)
