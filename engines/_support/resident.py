@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import errors
+from jobs.contract import errors, limits
 from jobs.contract.erasing import erase
 
 from . import inner_code, launcher
@@ -77,7 +77,9 @@ class Child:
             os.set_blocking(pipe.fileno(), False)
         self._rest = b""
         self._words = bytearray()
-        self._drain = threading.Thread(target=self._keep_words, daemon=True)
+        # Of its own, for the program's is closed when it is killed, and its number another's soon after.
+        errors_of = os.dup(self._program.stderr.fileno())
+        self._drain = threading.Thread(target=self._keep_words, args=(errors_of,), daemon=True)
         self._drain.start()
 
     def _room(self, *, egress: bool) -> Room:
@@ -88,14 +90,13 @@ class Child:
         read = {INPUT: inputs, CODE: inner_code.folder(), **({EGRESS: way_out} if egress else {})}
         return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK)
 
-    def _keep_words(self) -> None:
-        fd = self._program.stderr.fileno()
+    def _keep_words(self, fd: int) -> None:
         try:
             while data := os.read(fd, 65536):
                 self._words += data
                 del self._words[: -launcher.KEPT_BYTES]
-        except (OSError, ValueError):
-            return
+        finally:
+            os.close(fd)
 
     @property
     def words(self) -> str:
@@ -168,10 +169,12 @@ class Child:
         self._drain.join(timeout=1)
         return self.words
 
-    def clear(self) -> None:
-        """Take away what a conversion was given and made. The folders stay: they are shown inside."""
-        for name in ("in", "out"):
-            erase(self.slot / name, keep=True)
+    def clear(self) -> bool:
+        """Take away what a conversion was given and made; tell whether all of it went.
+
+        The folders stay: they are shown inside. The child runs, and may be making more.
+        """
+        return all([erase(self.slot / name, keep=True, most=limits.OUTPUT_FILES) for name in ("in", "out")])
 
     def end(self) -> None:
         """Kill the child with everything it started, and remove its folder."""
