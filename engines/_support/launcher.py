@@ -171,7 +171,8 @@ def start(
         raise failure from error
     try:
         process = _STARTER.submit(_launch, order, stdin).result()
-        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values())
+        uid = None if cell.identity.is_ours else cell.identity.uid
+        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values(), uid=uid)
     finally:
         for descriptor in order.descriptors:
             os.close(descriptor)

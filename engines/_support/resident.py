@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import subprocess
@@ -20,7 +21,7 @@ from jobs.contract.erasing import erase
 from . import inner_code, launcher
 from .cells import Cell
 from .egress import Egress
-from .guard import memory_of, parents, tree
+from .processes import memory_of, parents, tree
 from .room import CODE, EGRESS, INPUT, OUTPUT, WORK, Profile, Room
 
 ANSWER_BYTES = 8 * 1024 * 1024
@@ -121,6 +122,7 @@ class Child:
     ) -> dict[str, Any]:
         """Send a request and return the child's last answer to it."""
         self._words.clear()
+        self._program.guard.begin()
         self.uses += 1
         with self._egress.opened() if self._egress else contextlib.nullcontext():
             self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
@@ -174,7 +176,8 @@ class Child:
 
         The folders stay: they are shown inside. The child runs, and may be making more.
         """
-        return all([erase(self.slot / name, keep=True, most=limits.OUTPUT_FILES) for name in ("in", "out")])
+        gone = [erase(self.slot / name, keep=True, most=limits.OUTPUT_FILES) for name in ("in", "out")]
+        return all(gone)
 
     def end(self) -> None:
         """Kill the child with everything it started, and remove its folder."""
@@ -203,6 +206,8 @@ def _message(line: bytes) -> dict[str, Any]:
             raise Died
         if "percent" in message:
             message["percent"] = float(message["percent"])
+            if not math.isfinite(message["percent"]):
+                raise Died
     except (ValueError, TypeError, RecursionError) as error:
         raise Died from error
     return message

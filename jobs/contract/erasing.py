@@ -37,7 +37,7 @@ def erase(folder: Path, *, keep: bool = False, most: int | None = None) -> bool:
                 todo += _opened(top, name, numbers)
             with contextlib.suppress(OSError):
                 os.rmdir(name, dir_fd=top)
-        empty = not os.listdir(top)
+        empty = not list(os.scandir(top))
     finally:
         os.close(top)
     if not keep:
@@ -51,10 +51,10 @@ def _open(name: Path | str, within: int | None = None) -> int:
     place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
     try:
         # By its name it might be another thing by now, of ours.
-        here = f"/proc/self/fd/{place}"
+        here = Path(f"/proc/self/fd/{place}")
         with contextlib.suppress(OSError):
             if os.fstat(place).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-                os.chmod(here, 0o700)
+                here.chmod(0o700)
         return os.open(".", USUAL, dir_fd=place)
     finally:
         os.close(place)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines._support import inner_code, memory_group
-from engines._support.guard import parents, tree
+from engines._support.processes import parents, tree
 from engines._support.resident import Child
 from engines._support.warm import Warm
 from engines.tests.context import RunContext
@@ -365,6 +365,7 @@ def test_an_owner_in_a_hurry_gets_the_child_that_is_being_tidied(run, warm, tmp_
         ('{"done": {"files": 7}}', errors.EngineCrashed),
         ('{"done": {"files": ["in.txt"], "message": {}}}', errors.EngineCrashed),
         ('{"done": {"extra": [1]}}', errors.EngineCrashed),
+        ('{"percent": NaN}', errors.EngineCrashed),
         ('{"else": 1}', errors.EngineCrashed),
         ('{"done": {"files": ["a\\u0000b"]}}', errors.ConversionFailed),
         ('{"done": {"files": ["\\ud800"]}}', errors.ConversionFailed),

@@ -115,7 +115,7 @@ def test_one_who_makes_folders_faster_than_they_go_is_not_waited_for(monkeypatch
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 def test_a_folder_that_is_closed_to_its_owner_goes_too(tmp_path):
-    base = Path(tempfile.mkdtemp(prefix="athanor-erase-", dir="/var/tmp"))  # noqa: S108 - others come here
+    base = Path(tempfile.mkdtemp(prefix="athanor-erase-", dir="/var/tmp"))
     try:
         base.chmod(0o711)
         (base / "own" / "made" / "inner" / "deeper").mkdir(parents=True)
