@@ -10,6 +10,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from jobs.contract.errors import EngineTimeout, Stopped, TaskError, Unconfined
 from . import confinement, identities
 from .cells import USUAL, Cell
 from .guard import Guard, guard
+from .processes import users
 from .room import Room
 from .tiers import Landlock, Order, Wish
 
@@ -81,6 +83,7 @@ class Program:
     was_locked_in: bool = True
     """Whether, now that it was killed, it had ever been started: what locks it in may have failed."""
     _killed: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def stdin(self) -> IO[bytes] | None:
@@ -112,9 +115,12 @@ class Program:
 
     def kill(self) -> None:
         """Kill it and everything it started, daemons included, and wait until they are gone."""
-        if self._killed:
-            return
-        self._killed = True
+        with self._lock:
+            if not self._killed:
+                self._killed = True
+                self._kill()
+
+    def _kill(self) -> None:
         # Its number stays its group's while one of the group lives, then it may become a stranger's.
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -164,28 +170,36 @@ def start(
         seconds=seconds,
     )
     try:
-        order = cell.tier.order(wish)
-    except ValueError as error:
+        program = _started(cell.tier.order(wish), cell, stdin)
+    except (ValueError, OSError) as error:
         failure = Unconfined()
-        failure.add_note(f"This engine {error}, which this worker cannot give it.")
+        failure.add_note(f"{error}")
         raise failure from error
-    try:
-        process = _STARTER.submit(_launch, order, stdin).result()
-        uid = None if cell.identity.is_ours else cell.identity.uid
-        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values(), uid=uid)
-    finally:
-        for descriptor in order.descriptors:
-            os.close(descriptor)
-    program = Program(process, cell, watch)
-    _RUNNING.add(program)
-    if order.status is not None:
-        program.status = order.status
+    if program.status is not None:
         try:
-            program.first = _first_inside(order.status)
+            program.first = _first_inside(program.status)
         except Unconfined as failure:
             failure.add_note(program.stderr.read(KEPT_BYTES).decode(errors="replace"))
             program.kill()
             raise
+    return program
+
+
+def _started(order: Order, cell: Cell, stdin: int | None) -> Program:
+    with contextlib.ExitStack() as undo:
+        if order.status is not None:
+            undo.callback(os.close, order.status)
+        try:
+            process = undo.enter_context(_STARTER.submit(_launch, order, stdin).result())
+        finally:
+            for descriptor in order.descriptors:
+                os.close(descriptor)
+        undo.callback(process.kill)
+        uid = None if cell.identity.is_ours else cell.identity.uid
+        watch = guard(process.pid, memory=cell.profile.memory, folders=cell.room.write.values(), uid=uid)
+        undo.pop_all()
+    program = Program(process, cell, watch, status=order.status)
+    _RUNNING.add(program)
     return program
 
 
@@ -226,31 +240,21 @@ def _line(descriptor: int) -> bytes:
 
 def kill_strays() -> int:
     """Kill what runs as a user of engines that no worker of this machine uses now; return how many."""
-    strays = identities.free()
-    uids = {identity.uid for identity in strays}
-    found = [uid for uid in _users() if uid in uids]
-    for identity in strays:
-        if identity.uid in found:
+    killed = 0
+    for uid in set(users().values()):
+        # Only what runs is locked: who starts a program meanwhile must find a user.
+        if identity := identities.unused(uid):
+            killed += sum(each == uid for each in users().values())
             Landlock().sweep(identity)
-        identity.release()
-    return len(found)
+            identity.release()
+    return killed
 
 
 def kill_all() -> int:
     """Kill everything this process started that still runs, warm children too; return how many."""
-    running = list(_RUNNING)
-    for program in running:
+    for program in (running := list(_RUNNING)):
         program.kill()
     return len(running)
-
-
-def _users() -> list[int]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                found.append(folder.stat().st_uid)
-    return found
 
 
 def run(

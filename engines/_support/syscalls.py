@@ -70,7 +70,7 @@ def rules(*, namespaces: bool, network: bool) -> Iterator[Rule]:
                 yield "clone", errno.EPERM, (0, _MASKED_EQUAL, flag, flag)
 
 
-class NoSeccomp(Exception):
+class NoSeccomp(OSError):
     """libseccomp is missing, or did not take the list."""
 
 

@@ -17,6 +17,7 @@ from . import landlock_shim as shim
 from . import syscalls
 from .bubblewrap import ETC, MERGED, PATH, SYSTEM, arguments, bounds, limited
 from .identities import Identity
+from .processes import users
 from .room import Profile, Room
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -124,7 +125,7 @@ class Landlock:
         :raises ValueError: when the program needs what only namespaces give.
         """
         if not self.admits(wish.profile) or wish.identity.is_ours:
-            raise ValueError("needs namespaces of its own")
+            raise ValueError("This engine needs namespaces of its own, which this worker cannot give it.")
         identity = wish.identity
         found = bounds(wish.profile, seconds=wish.seconds, own=False)
         orders = {
@@ -156,11 +157,11 @@ class Landlock:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        for folder in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if folder.name.isdigit() and folder.stat().st_uid == identity.uid:
-                    _wait_for(int(folder.name))
-        for left in Path("/tmp").glob("OSL_PIPE_*"):  # noqa: S108 - LibreOffice's sockets
+        for pid, uid in users().items():
+            if uid == identity.uid:
+                with contextlib.suppress(OSError):
+                    _wait_for(pid)
+        for left in Path("/tmp").iterdir():  # noqa: S108 - sockets, which LibreOffice must make there
             with contextlib.suppress(OSError):
                 if left.lstat().st_uid == identity.uid:
                     left.unlink()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engines._support import confinement, launcher, memory_group, trial
+from engines._support import confinement, launcher, memory_group, syscalls, trial
 from engines._support.cells import BROWSER, USUAL, Cell
 from engines._support.confinement import ASKED, UNSAFE, Unsafe
 from engines._support.room import Room
@@ -137,3 +137,14 @@ def test_the_browser_is_not_run_by_the_second_tier():
     assert not Landlock().admits(BROWSER)
     with Cell(Room(), BROWSER, tier=Landlock()) as cell, pytest.raises(Unconfined):
         launcher.run(["true"], cell=cell, deadline=time.monotonic() + 20)
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_tier_whose_filter_cannot_be_made_is_none(monkeypatch, tier):
+    def missing(name, **_):
+        raise OSError
+
+    syscalls.program.cache_clear()
+    monkeypatch.setattr(syscalls.ctypes, "CDLL", missing)
+
+    assert trial.holes(tier) == ["libseccomp.so.2 is not installed."]
