@@ -19,12 +19,15 @@ from .room import WORK, Profile, Room
 from .tiers import Tier
 
 USUAL = Profile(memory=limits.MEMORY_BYTES, processes=limits.PROCESSES)
-OFFICE = Profile(memory=limits.MEMORY_BYTES_LARGE, processes=limits.PROCESSES, address_space=False)
+OFFICE = Profile(
+    memory=limits.MEMORY_BYTES_LARGE, processes=limits.PROCESSES, address_space=False, sockets=True
+)
 BROWSER = Profile(
     memory=limits.MEMORY_BYTES_LARGE,
     processes=limits.PROCESSES_LARGE,
     address_space=False,
     namespaces=True,
+    sockets=True,
     network=True,
 )
 TMP = "/tmp"  # noqa: S108 - inside, the program's own

@@ -86,14 +86,17 @@ class Bubblewrap:
     def order(self, wish: Wish) -> Order:
         """Return a command line that shows nothing of the room: the options come through a descriptor."""
         profile = wish.profile
-        rules = _handed(syscalls.program(namespaces=profile.namespaces, network=profile.network))
+        program = syscalls.program(
+            namespaces=profile.namespaces, sockets=profile.sockets, network=profile.network
+        )
+        rules = _handed(program)
         status, told = os.pipe()
         options = arguments(wish.room, profile, wish.environment)
         options += ["--seccomp", f"{rules}", "--json-status-fd", f"{told}"]
         given = _handed(b"\0".join(os.fsencode(option) for option in options) + b"\0")
         found = bounds(profile, seconds=wish.seconds, own=wish.identity.is_ours)
-        program = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
-        argv = [program, "--args", f"{given}", "--", *limited(wish.argv, found)]
+        bwrap = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
+        argv = [bwrap, "--args", f"{given}", "--", *limited(wish.argv, found)]
         # Its first process keeps its environment, and /proc/1/environ shows it: it gets none.
         return Order(
             argv=[*_dropped(wish.identity), *argv],
@@ -136,8 +139,8 @@ class Landlock:
             "uid": identity.uid,
             "gid": identity.gid,
             "bounds": found,
-            "rules": rules(wish.room),
-            "filter": syscalls.program(namespaces=False, network=False).hex(),
+            "rules": rules(wish.room, sockets=wish.profile.sockets),
+            "filter": syscalls.program(namespaces=False, sockets=wish.profile.sockets, network=False).hex(),
         }
         given = _handed(json.dumps(orders).encode())
         argv = ["/usr/bin/python3", "-I", "-S", shim.__file__, f"{given}"]
@@ -188,16 +191,21 @@ class Unlocked:
         """Do nothing: nothing tells the program's daemons from others."""
 
 
-def rules(room: Room) -> list[tuple[str, int]]:
-    """Return which paths a program may reach under Landlock, and how."""
+def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
+    """Return which paths a program may reach under Landlock, and how.
+
+    :param sockets: whether it may make sockets.
+    """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
     found += [(f"/etc/{name}", shim.READ) for name in ETC]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
     found += [(f"{folder}", shim.READ) for folder in room.read.values()]
     found += [(f"{folder}", EVERYTHING) for folder in room.write.values()]
-    # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
-    return [*found, ("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE)]  # noqa: S108
+    if sockets:
+        # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
+        found.append(("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE))  # noqa: S108
+    return found
 
 
 def _wait_for(pid: int) -> None:

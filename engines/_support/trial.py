@@ -17,7 +17,7 @@ from jobs.contract.erasing import erase
 from jobs.contract.errors import TaskError
 
 from . import launcher
-from .cells import Cell
+from .cells import OFFICE, Cell
 from .room import Room
 from .tiers import Tier
 
@@ -76,7 +76,9 @@ def _tried(tier: Tier, folder: Path) -> dict[str, Any]:
     (private / "ours").chmod(0o600)
     with (
         _listening(private) as (port, abstract, named),
-        Cell(Room(read={"/input": given}, write={"/output": made}, start="/output"), tier=tier) as cell,
+        Cell(
+            Room(read={"/input": given}, write={"/output": made}, start="/output"), OFFICE, tier=tier
+        ) as cell,
     ):
         asked = {
             "input": f"{cell.inside(given)}",

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -148,3 +151,61 @@ def test_a_tier_whose_filter_cannot_be_made_is_none(monkeypatch, tier):
     monkeypatch.setattr(syscalls.ctypes, "CDLL", missing)
 
     assert trial.holes(tier) == ["libseccomp.so.2 is not installed."]
+
+
+TRY = """
+import ctypes, json, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+def works(attempt):
+    try:
+        return attempt() is not False
+    except OSError:
+        return False
+
+def connects():
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+
+def sends():
+    socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", sys.argv[1] + "d")
+
+def makes(family, pair=False):
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK):
+        pass
+
+print(json.dumps({
+    "connects": works(connects),
+    "sends": works(sends),
+    "pair": works(lambda: socket.socketpair()),
+    "families": [family for family in range(1, 46) if works(lambda: makes(family))],
+    "lasting": [name for name, number in (("shm", 29), ("sem", 64), ("msg", 68))
+                if libc.syscall(number, 0, 4096, 0o1600) >= 0],
+}))
+"""
+
+
+def tried(profile, tier, folder) -> dict:
+    with contextlib.ExitStack() as stack:
+        for kind, name in ((socket.SOCK_STREAM, "s"), (socket.SOCK_DGRAM, "sd")):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+            listener.bind(f"{folder / name}")
+            (folder / name).chmod(0o777)
+            if name == "s":
+                listener.listen()
+        cell = stack.enter_context(Cell(Room(), profile, tier=tier))
+        argv = ["/usr/bin/python3", "-c", TRY, f"{folder / 's'}"]
+        return json.loads(launcher.run(argv, cell=cell, deadline=time.monotonic() + 20).stdout)
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_sockets_that_are_open_to_everybody_are_not_for_engines(tier, tmp_path):
+    found = tried(USUAL, tier, tmp_path)
+
+    assert found == {"connects": False, "sends": False, "pair": True, "families": [], "lasting": []}
+
+
+def test_a_browser_makes_no_sockets_but_those_of_its_own_network(tmp_path):
+    found = tried(BROWSER, Bubblewrap(), tmp_path)
+
+    assert set(found["families"]) <= {socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK}
+    assert not found["lasting"]
