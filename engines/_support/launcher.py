@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import selectors
 import shutil
 import signal
@@ -24,7 +23,7 @@ from jobs.contract.errors import EngineTimeout, Stopped, TaskError, Unconfined
 from . import confinement, identities
 from .cells import USUAL, Cell
 from .guard import Guard, guard
-from .processes import users
+from .processes import users, wait_for
 from .room import Room
 from .tiers import Landlock, Order, Wish
 
@@ -129,11 +128,11 @@ class Program:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(self.first, signal.SIGKILL)
             # The kernel reports its end when the last process inside has ended.
-            select.select([self.first], [], [], GONE_SECONDS)
+            wait_for(self.first, GONE_SECONDS)
             os.close(self.first)
-        self.cell.tier.sweep(self.cell.identity)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=GONE_SECONDS)
+        self.cell.tier.sweep(self.cell.identity)
         if self.status is not None:
             self.was_locked_in = self.returncode <= 0 or b"exit-code" in _line(self.status)
             os.close(self.status)

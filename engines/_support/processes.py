@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import select
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +25,16 @@ def nameless(pids: Iterable[int]) -> Nameless:
                     if stat.S_ISREG(found.st_mode) and not found.st_nlink:
                         size[found.st_dev, found.st_ino] = 512 * found.st_blocks
     return size
+
+
+def wait_for(process: int, seconds: float) -> None:
+    """Wait until a process has ended, and bury it if it is ours: an orphan's parent is a container's first.
+
+    :param process: a descriptor of one that nobody else waits for.
+    """
+    select.select([process], [], [], seconds)
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PIDFD, process, os.WEXITED | os.WNOHANG)
 
 
 @functools.cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,7 +16,7 @@ from . import landlock_shim as shim
 from . import syscalls
 from .bubblewrap import ETC, MERGED, PATH, SYSTEM, arguments, bounds, limited
 from .identities import Identity
-from .processes import users
+from .processes import users, wait_for
 from .room import Profile, Room
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -149,7 +148,7 @@ class Landlock:
     def sweep(self, identity: Identity) -> None:
         """Kill every process of the identity at once, as that identity itself, so that none slips away.
 
-        Return when they are gone.
+        Return when they are gone. The program itself has ended, and been waited for.
         """
         with contextlib.suppress(OSError):
             subprocess.run(
@@ -211,7 +210,7 @@ def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
 def _wait_for(pid: int) -> None:
     end = os.pidfd_open(pid)
     try:
-        select.select([end], [], [], GONE_SECONDS)
+        wait_for(end, GONE_SECONDS)
     finally:
         os.close(end)
 
