@@ -71,7 +71,10 @@ def _tried(tier: Tier, folder: Path) -> dict[str, Any]:
     token = secrets.token_hex(16)
     (given / "in.txt").write_text("given")
     (given / PROBE.name).write_text(PROBE.read_text())
+    for file in given.iterdir():
+        file.chmod(0o644)
     (private / "token").write_text(token)
+    (private / "token").chmod(0o644)
     (private / "ours").write_text(token)
     (private / "ours").chmod(0o600)
     with (

@@ -4,16 +4,18 @@ import contextlib
 import json
 import os
 import socket
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
-from engines._support import confinement, launcher, memory_group, syscalls, trial
+from engines._support import confinement, inner_code, launcher, memory_group, syscalls, trial
 from engines._support.cells import BROWSER, USUAL, Cell
 from engines._support.confinement import ASKED, UNSAFE, Unsafe
 from engines._support.room import Room
 from engines._support.tiers import Bubblewrap, Landlock
+from jobs.contract.erasing import erase
 from jobs.contract.errors import Unconfined
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
@@ -27,6 +29,28 @@ def none_holds(monkeypatch) -> None:
 @pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
 def test_a_tier_proves_itself(tier):
     assert trial.holes(tier) == []
+
+
+@only_root
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_tier_proves_itself_whatever_the_umask(tier):
+    before = os.umask(0o077)
+    try:
+        assert trial.holes(tier) == []
+    finally:
+        os.umask(before)
+
+
+def test_what_children_run_can_be_read_by_the_users_they_are(monkeypatch):
+    before = os.umask(0o077)
+    try:
+        folder = inner_code.folder.__wrapped__()
+    finally:
+        os.umask(before)
+
+    closed = [path for path in folder.rglob("*") if not path.stat().st_mode & stat.S_IROTH]
+    assert closed == []
+    erase(folder)
 
 
 def test_the_first_tier_that_holds_is_taken():
