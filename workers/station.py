@@ -6,6 +6,7 @@ import logging
 import os
 import platform
 import re
+import stat
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -119,9 +120,13 @@ def _can_serve(queue: str) -> bool:
 
 def own_work_folder() -> None:
     """Make the work folder, and remove what killed workers left there: their tasks start afresh elsewhere."""
+    # Whatever the shell is set to: the users that engines run as pass through folders of tasks, too.
+    os.umask(0o022)
     work = Path(settings.ATHANOR_WORK_DIR)
     work.mkdir(parents=True, exist_ok=True)
-    if work.is_symlink() or work.stat().st_uid != os.geteuid():
+    # Looked at once: what is ours nobody puts another thing in the place of, what is another's he may.
+    found = work.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise PermissionError(f"{work} belongs to somebody else.")
     # To be passed through, by whoever knows a name in it, and listed by nobody.
     work.chmod(0o711)

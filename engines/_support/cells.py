@@ -20,15 +20,15 @@ from .tiers import Tier
 
 USUAL = Profile(memory=limits.MEMORY_BYTES, processes=limits.PROCESSES)
 OFFICE = Profile(
-    memory=limits.MEMORY_BYTES_LARGE, processes=limits.PROCESSES, address_space=False, local_sockets=True
+    memory=limits.MEMORY_BYTES_LARGE, processes=limits.PROCESSES, address_space=False, sockets=True
 )
 BROWSER = Profile(
     memory=limits.MEMORY_BYTES_LARGE,
     processes=limits.PROCESSES_LARGE,
     address_space=False,
     namespaces=True,
+    sockets=True,
     network=True,
-    local_sockets=True,
 )
 TMP = "/tmp"  # noqa: S108 - inside, the program's own
 

@@ -70,7 +70,7 @@ def _opened(path: Path) -> int:
     try:
         # The folder is ours to name, so only the last step can be a trap; a FIFO must not hold us up.
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter for a name that is none
         raise ConversionFailed from error
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
+import logging
 import os
 import signal
 import stat
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from jobs.contract import limits
 from jobs.contract.errors import MemoryExceeded, TaskError, TooMuchOutput
 
 from .memory_group import MemoryGroup
+from .processes import Nameless, Written, in_memory, memory_of, nameless, parents, tree, users
 
 LOOK_SECONDS = 0.2
 DISK_LOOKS = 5
@@ -22,48 +26,88 @@ DISK_LOOKS = 5
 ENTRIES = 4
 """How many times as many files as a task may make a program may have about, temporary ones included."""
 
+REWRITTEN = 4
+"""How many times as much as a task may make a program may write in all."""
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(eq=False)
 class Guard:
     """The watch over one program."""
 
     pid: int
+    uid: int | None
+    """The user that nobody but the program is; None when it is the service's own."""
     memory: int
     folders: tuple[Path, ...]
     group: MemoryGroup | None
     reason: TaskError | None = field(default=None, init=False)
     """Why the program was killed, when we killed it."""
+    _written: Written = field(default_factory=Written, init=False)
+    _end: int | None = field(default=None, init=False)
+    """A descriptor of the program, whose number may be another's once it has ended."""
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._end = os.pidfd_open(self.pid)
 
     def end(self) -> None:
         """Stop watching; the program's processes have ended."""
         _WATCH.drop(self)
+        with self._lock:
+            if self._end is not None:
+                os.close(self._end)
+            self._end = None
         if self.group:
             if self.group.overrun:
                 self.reason = self.reason or MemoryExceeded()
             self.group.remove()
 
-    def look(self, held: Mapping[int, int], *, at_disk: bool) -> None:
-        """Kill the program if it takes more than it may.
+    def begin(self) -> None:
+        """Count what it writes from now on: it does another piece of work."""
+        self._written.begin()
 
-        :param held: the memory of each process, in bytes, of this program's tree; empty when it has a group.
-        """
-        # The kernel kills one of them, and the others might wait for it.
-        if sum(held.values()) > self.memory or (self.group and self.group.overrun):
+    def look(self, processes: Processes, *, at_disk: bool) -> None:
+        """Kill the program if it takes more than it may."""
+        pids = processes.of(self) if at_disk or not self.group else set()
+        files = nameless(pids) if at_disk else {}
+        if self._takes_too_much(pids, files):
             self._kill(MemoryExceeded())
-        elif at_disk and not is_within(self.folders, hidden=sum(map(hidden, tree(self.pid, parents())))):
+        elif at_disk and self._makes_too_much(pids, files):
             self._kill(TooMuchOutput())
 
+    def _takes_too_much(self, pids: set[int], files: Nameless) -> bool:
+        if self.group:
+            # The kernel kills one of them, and the others might wait for it.
+            return self.group.overrun
+        held = sum(size for (device, _), size in files.items() if device == in_memory())
+        return sum(map(memory_of, pids)) + held > self.memory
+
+    def _makes_too_much(self, pids: set[int], files: Nameless) -> bool:
+        if self._written.by(pids) > REWRITTEN * limits.OUTPUT_BYTES:
+            return True
+        hidden = sum(size for (device, _), size in files.items() if device != in_memory())
+        return not is_within(self.folders, hidden=hidden)
+
     def _kill(self, reason: TaskError) -> None:
-        self.reason = self.reason or reason
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._end is not None:
+                self.reason = self.reason or reason
+                signal.pidfd_send_signal(self._end, signal.SIGKILL)
 
 
-def guard(pid: int, *, memory: int, folders: Iterable[Path], group: MemoryGroup | None) -> Guard:
-    """Watch a program: the kernel counts its memory when it has a group, else we do."""
+def guard(
+    pid: int, *, uid: int | None, memory: int, folders: Iterable[Path], group: MemoryGroup | None
+) -> Guard:
+    """Watch a program: the kernel counts its memory when it has a group, else we do.
+
+    :param uid: the user that nobody but the program is.
+    """
     if group:
         group.add(pid)
-    watched = Guard(pid, memory, tuple(folders), group)
+    watched = Guard(pid, uid, memory, tuple(folders), group)
     _WATCH.add(watched)
     return watched
 
@@ -71,51 +115,59 @@ def guard(pid: int, *, memory: int, folders: Iterable[Path], group: MemoryGroup 
 def is_within(folders: Iterable[Path], *, hidden: int = 0) -> bool:
     """Tell whether what lies in the folders is no more than a task may make, in bytes and in files.
 
+    What cannot be looked into, for it is closed to us or too deep for a name, is too much.
+
     :param hidden: bytes that lie in no folder.
     """
     size, entries = hidden, 0
     todo = list(folders)
+    linked: set[tuple[int, int]] = set()
     while todo:
-        with contextlib.suppress(OSError), os.scandir(todo.pop()) as listing:
-            for entry in listing:
-                entries += 1
-                with contextlib.suppress(OSError):
-                    found = entry.stat(follow_symlinks=False)
-                    # What a sparse file claims is nobody's room; what is linked from elsewhere is not new.
-                    size += 512 * found.st_blocks if found.st_nlink == 1 else 0
+        try:
+            with os.scandir(todo.pop()) as listing:
+                for entry in listing:
+                    entries += 1
+                    size += _new(entry, linked)
                     if entry.is_dir(follow_symlinks=False):
                         todo.append(Path(entry.path))
-                if size > limits.OUTPUT_BYTES or entries > ENTRIES * limits.OUTPUT_FILES:
-                    return False
+                    if size > limits.OUTPUT_BYTES or entries > ENTRIES * limits.OUTPUT_FILES:
+                        return False
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.ENAMETOOLONG}:
+                return False
     return True
 
 
-def hidden(pid: int) -> int:
-    """Return the bytes of files that a process holds open though they have no name any more."""
-    size = 0
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                found = link.stat()
-                size += 512 * found.st_blocks if stat.S_ISREG(found.st_mode) and not found.st_nlink else 0
-    return size
+def _new(entry: os.DirEntry[str], linked: set[tuple[int, int]]) -> int:
+    """Return the room a file takes that was not counted under another name."""
+    try:
+        found = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return 0
+    if found.st_nlink > 1 and stat.S_ISREG(found.st_mode):
+        if (found.st_dev, found.st_ino) in linked:
+            return 0
+        linked.add((found.st_dev, found.st_ino))
+    # What a sparse file claims is nobody's room.
+    return 512 * found.st_blocks
 
 
-def tree(pid: int, parents: Mapping[int, int]) -> set[int]:
-    """Return a process and all below it.
+class Processes:
+    """The processes of this machine at one moment, looked up when they are asked for."""
 
-    :param parents: the parent of each process.
-    """
-    below: dict[int, list[int]] = {}
-    for child, parent in parents.items():
-        below.setdefault(parent, []).append(child)
-    found, todo = set(), [pid]
-    while todo:
-        each = todo.pop()
-        if each not in found:
-            found.add(each)
-            todo += below.get(each, [])
-    return found
+    @functools.cached_property
+    def _parents(self) -> dict[int, int]:
+        return parents()
+
+    @functools.cached_property
+    def _users(self) -> dict[int, int]:
+        return users()
+
+    def of(self, guard: Guard) -> set[int]:
+        """Return those of a program: all that are its user, for a daemon descends from it no more."""
+        if guard.uid is None:
+            return tree(guard.pid, self._parents)
+        return {pid for pid, uid in self._users.items() if uid == guard.uid}
 
 
 class _Watch:
@@ -149,33 +201,14 @@ class _Watch:
             with self._lock:
                 guards = list(self._guards)
             looks += 1
-            counted = [each for each in guards if not each.group]
-            known = parents() if counted else {}
+            processes = Processes()
             for each in guards:
-                held = {} if each.group else {pid: memory_of(pid) for pid in tree(each.pid, known)}
-                each.look(held, at_disk=looks % DISK_LOOKS == 0)
+                try:
+                    each.look(processes, at_disk=looks % DISK_LOOKS == 0)
+                except Exception:
+                    # One that cannot be looked at must not leave the others unwatched.
+                    log.exception("A program of process %d could not be looked at.", each.pid)
             pause.wait(LOOK_SECONDS)
 
 
 _WATCH = _Watch()
-
-
-def parents() -> dict[int, int]:
-    """Return the parent of every process there is."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError, IndexError):
-                line = (folder / "stat").read_bytes()
-                found[int(folder.name)] = int(line.rpartition(b")")[2].split()[1])
-    return found
-
-
-def memory_of(pid: int) -> int:
-    """Return the bytes a process holds that are in no file; 0 when it has ended."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_bytes().splitlines()
-    except OSError:
-        return 0
-    wanted = (b"RssAnon:", b"RssShmem:")
-    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(wanted))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 POOL = range(60_800, 61_056)
 """User and group numbers that Debian and systemd leave free, below the 65,536 that containers have."""
+PORTS = 0x41544800
+"""Netlink's ports from here on stand for the users; the kernel itself gives out numbers of processes."""
 
 
 class NoIdentity(Exception):
@@ -63,18 +65,18 @@ def take() -> Identity:
     raise NoIdentity(f"All {len(POOL)} users for engines are in use.")
 
 
-def free() -> list[Identity]:
-    """Return those that nobody uses just now, locked: whatever still runs as one of them is a stray."""
-    if not has_pool():
-        return []
-    return [Identity(uid, uid, lock) for uid in POOL if (lock := _locked(uid))]
+def unused(uid: int) -> Identity | None:
+    """Return one of the pool, locked, when nobody uses it: whatever still runs as it is a stray."""
+    lock = _locked(uid) if uid in POOL and has_pool() else None
+    return Identity(uid, uid, lock) if lock else None
 
 
 def _locked(uid: int) -> socket.socket | None:
-    # A name outside the file system: it goes with the process that holds it, however that ends.
-    lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    # It goes with the process that holds it, however that ends. A program inside, which may have the network
+    # of this machine, can make no such socket; a name for a unix socket it could take from us.
+    lock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
     try:
-        lock.bind(f"\0athanor-engine-{uid}")
+        lock.bind((PORTS + uid, 0))
     except OSError:
         lock.close()
         return None

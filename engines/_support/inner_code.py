@@ -35,4 +35,7 @@ def folder() -> Path:
         found = importlib.util.find_spec(name)
         if found and found.origin:
             shutil.copytree(Path(found.origin).parent, made / name, ignore=_LEFT_OUT)
+    for path in made.rglob("*"):
+        # Ours may be closed to others; children are others.
+        path.chmod(0o755 if path.is_dir() else 0o644)
     return made

@@ -20,6 +20,7 @@ from . import confinement, identities, memory_group
 from .cells import USUAL, Cell
 from .guard import guard
 from .memory_group import MemoryGroup
+from .processes import runs, users
 from .programs import RUNNING, Program
 from .room import Room
 from .tiers import Landlock, Order, Wish
@@ -85,22 +86,12 @@ def start(
         seconds=seconds,
     )
     try:
-        order = cell.tier.order(wish)
-    except ValueError as error:
+        program = _started(cell.tier.order(wish), cell, stdin)
+    except (ValueError, OSError) as error:
         failure = Unconfined()
-        failure.add_note(f"This engine {error}, which this worker cannot give it.")
+        failure.add_note(f"{error}")
         raise failure from error
-    memory = cell.profile.memory
-    group = memory_group.make(memory)
-    try:
-        process = _STARTER.submit(_launch, order, stdin, group).result()
-        watch = guard(process.pid, memory=memory, folders=cell.room.write.values(), group=group)
-    finally:
-        for descriptor in order.descriptors:
-            os.close(descriptor)
-    program = Program(process, cell, watch, status=order.status)
-    RUNNING.add(program)
-    if order.status is not None:
+    if program.status is not None:
         try:
             program.find_first()
         except Unconfined as failure:
@@ -109,6 +100,29 @@ def start(
             failure.add_note((program.stderr.read(KEPT_BYTES) or b"").decode(errors="replace"))
             program.kill()
             raise
+    return program
+
+
+def _started(order: Order, cell: Cell, stdin: int | None) -> Program:
+    memory = cell.profile.memory
+    with contextlib.ExitStack() as undo:
+        if order.status is not None:
+            undo.callback(os.close, order.status)
+        group = memory_group.make(memory)
+        if group:
+            undo.callback(group.remove)
+        try:
+            process = undo.enter_context(_STARTER.submit(_launch, order, stdin, group).result())
+        finally:
+            for descriptor in order.descriptors:
+                os.close(descriptor)
+        undo.callback(process.kill)
+        uid = None if cell.identity.is_ours else cell.identity.uid
+        folders = tuple(cell.room.write.values())
+        watch = guard(process.pid, uid=uid, memory=memory, folders=folders, group=group)
+        undo.pop_all()
+    program = Program(process, cell, watch, status=order.status)
+    RUNNING.add(program)
     return program
 
 
@@ -128,33 +142,21 @@ def _launch(order: Order, stdin: int | None, group: MemoryGroup | None) -> subpr
 
 def kill_strays() -> int:
     """Kill what runs as a user of engines that no worker of this machine uses now; return how many."""
-    strays = identities.free()
-    uids = {identity.uid for identity in strays}
-    found = [uid for uid in _users() if uid in uids]
-    for identity in strays:
-        if identity.uid in found:
+    killed = 0
+    for uid in {uid for pid, uid in users().items() if runs(pid)}:
+        # Only what runs is locked: who starts a program meanwhile must find a user.
+        if identity := identities.unused(uid):
+            killed += sum(each == uid for each in users().values())
             Landlock().sweep(identity)
-        identity.release()
-    return len(found)
+            identity.release()
+    return killed
 
 
 def kill_all() -> int:
     """Kill everything this process started that still runs, warm children too; return how many."""
-    running = list(RUNNING)
-    for program in running:
+    for program in (running := list(RUNNING)):
         program.kill()
     return len(running)
-
-
-def _users() -> list[int]:
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(OSError):
-                state = (folder / "stat").read_bytes().rpartition(b")")[2].split()[0]
-                # What has ended and waits for its parent to ask runs no more.
-                found += [folder.stat().st_uid] if state != b"Z" else []
-    return found
 
 
 def run(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
+import threading
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -15,6 +15,7 @@ from jobs.contract.errors import Unconfined
 
 from .cells import Cell
 from .guard import Guard
+from .processes import wait_for
 
 GONE_SECONDS = 10
 KILLED = range(129, 129 + signal.NSIG)
@@ -39,6 +40,7 @@ class Program:
     was_locked_in: bool = True
     """Whether, now that it was killed, it had ever been started: what locks it in may have failed."""
     _killed: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @property
     def stdin(self) -> IO[bytes] | None:
@@ -68,11 +70,27 @@ class Program:
         status = self.process.returncode
         return 128 - status if status in KILLED else status
 
+    def find_first(self) -> None:
+        """Learn which process inside all others descend from.
+
+        :raises Unconfined: when there never was one: it could not be locked in.
+        """
+        assert self.status is not None
+        try:
+            pid = int(json.loads(_line(self.status))["child-pid"])
+        except (ValueError, KeyError) as error:
+            raise Unconfined from error
+        with contextlib.suppress(ProcessLookupError):
+            self.first = os.pidfd_open(pid)
+
     def kill(self) -> None:
         """Kill it and everything it started, daemons included, and wait until they are gone."""
-        if self._killed:
-            return
-        self._killed = True
+        with self._lock:
+            if not self._killed:
+                self._killed = True
+                self._kill()
+
+    def _kill(self) -> None:
         # Its number stays its group's while one of the group lives, then it may become a stranger's.
         if self.process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -81,11 +99,11 @@ class Program:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(self.first, signal.SIGKILL)
             # The kernel reports its end when the last process inside has ended.
-            select.select([self.first], [], [], GONE_SECONDS)
+            wait_for(self.first, GONE_SECONDS)
             os.close(self.first)
-        self.cell.tier.sweep(self.cell.identity)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=GONE_SECONDS)
+        self.cell.tier.sweep(self.cell.identity)
         if self.status is not None:
             self.was_locked_in = self.returncode <= 0 or b"exit-code" in _line(self.status)
             os.close(self.status)
@@ -95,26 +113,6 @@ class Program:
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
-
-    def find_first(self) -> None:
-        """Learn which process inside all others descend from.
-
-        :raises Unconfined: when there never was one: it could not be locked in.
-        """
-        assert self.status is not None
-        with contextlib.suppress(ProcessLookupError):
-            self.first = os.pidfd_open(_first_inside(self.status))
-
-
-def _first_inside(status: int) -> int:
-    """Return the process that all inside descend from.
-
-    :raises Unconfined: when there is none.
-    """
-    try:
-        return int(json.loads(_line(status))["child-pid"])
-    except (ValueError, KeyError) as error:
-        raise Unconfined from error
 
 
 def _line(descriptor: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import subprocess
@@ -14,13 +15,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import errors
+from jobs.contract import errors, limits
 from jobs.contract.erasing import erase
 
 from . import inner_code, launcher
 from .cells import Cell
 from .egress import Egress
-from .guard import memory_of, parents, tree
+from .processes import memory_of, parents, tree
 from .room import CODE, EGRESS, INPUT, OUTPUT, WORK, Profile, Room
 
 ANSWER_BYTES = 8 * 1024 * 1024
@@ -77,7 +78,9 @@ class Child:
             os.set_blocking(pipe.fileno(), False)
         self._rest = b""
         self._words = bytearray()
-        self._drain = threading.Thread(target=self._keep_words, daemon=True)
+        # Of its own, for the program's is closed when it is killed, and its number another's soon after.
+        errors_of = os.dup(self._program.stderr.fileno())
+        self._drain = threading.Thread(target=self._keep_words, args=(errors_of,), daemon=True)
         self._drain.start()
 
     def _room(self, *, egress: bool) -> Room:
@@ -88,14 +91,13 @@ class Child:
         read = {INPUT: inputs, CODE: inner_code.folder(), **({EGRESS: way_out} if egress else {})}
         return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK)
 
-    def _keep_words(self) -> None:
-        fd = self._program.stderr.fileno()
+    def _keep_words(self, fd: int) -> None:
         try:
             while data := os.read(fd, 65536):
                 self._words += data
                 del self._words[: -launcher.KEPT_BYTES]
-        except (OSError, ValueError):
-            return
+        finally:
+            os.close(fd)
 
     @property
     def words(self) -> str:
@@ -120,6 +122,7 @@ class Child:
     ) -> dict[str, Any]:
         """Send a request and return the child's last answer to it."""
         self._words.clear()
+        self._program.guard.begin()
         self.uses += 1
         with self._egress.opened() if self._egress else contextlib.nullcontext():
             self._send(json.dumps(request).encode() + b"\n", deadline, stopped)
@@ -168,10 +171,13 @@ class Child:
         self._drain.join(timeout=1)
         return self.words
 
-    def clear(self) -> None:
-        """Take away what a conversion was given and made. The folders stay: they are shown inside."""
-        for name in ("in", "out"):
-            erase(self.slot / name, keep=True)
+    def clear(self) -> bool:
+        """Take away what a conversion was given and made; tell whether all of it went.
+
+        The folders stay: they are shown inside. The child runs, and may be making more.
+        """
+        gone = [erase(self.slot / name, keep=True, most=limits.OUTPUT_FILES) for name in ("in", "out")]
+        return all(gone)
 
     def end(self) -> None:
         """Kill the child with everything it started, and remove its folder."""
@@ -200,6 +206,8 @@ def _message(line: bytes) -> dict[str, Any]:
             raise Died
         if "percent" in message:
             message["percent"] = float(message["percent"])
+            if not math.isfinite(message["percent"]):
+                raise Died
     except (ValueError, TypeError, RecursionError) as error:
         raise Died from error
     return message

@@ -55,6 +55,8 @@ class Profile:
     """Whether a cap on addresses makes sense: browsers and offices reserve far more than they use."""
     namespaces: bool = False
     """Whether it may make namespaces of its own, as Chromium's sandbox does."""
+    sockets: bool = False
+    """Whether its processes talk to each other through sockets that have names."""
     network: bool = False
     """Whether it may make network sockets; they lead nowhere but to itself."""
     local_sockets: bool = False

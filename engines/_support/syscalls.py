@@ -22,17 +22,21 @@ KERNEL = (
     *("fanotify_init", "open_by_handle_at", "name_to_handle_at"),
 )
 KEYS = ("add_key", "keyctl", "request_key")
+LASTING = ("shmget", "msgget", "semget", "mq_open")
+"""They make what stays when its maker has ended, and whose memory is counted to nobody."""
 CLOCKS = ("settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname")
-DENIED = (*MOUNTING, *WATCHING_OTHERS, *KERNEL, *KEYS, *CLOCKS, "setns")
+DENIED = (*MOUNTING, *WATCHING_OTHERS, *KERNEL, *KEYS, *LASTING, *CLOCKS, "setns")
 """What no engine needs, and kernels have been broken by. They fail with EPERM."""
 NAMESPACES = (0x00000080, 0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
 """The flags of clone(2) that make namespaces: time, mount, cgroup, uts, ipc, user, pid, net."""
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)
+"""The kinds of sockets that a browser makes. A network of its own keeps it from nothing that is not one."""
 TYPING_FOR_OTHERS = (0x5412, 0x541C)
 """The requests of ioctl(2) that put characters into a terminal: TIOCSTI and TIOCLINUX."""
 
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-_UNEQUAL, _EQUAL, _MASKED_EQUAL = 1, 4, 7
+_UNEQUAL, _EQUAL, _GREATER, _MASKED_EQUAL = 1, 4, 6, 7
 
 
 class _Comparison(ctypes.Structure):
@@ -48,21 +52,18 @@ Rule = tuple[str, int, tuple[int, int, int, int] | None]
 """A system call, the error it fails with, and the argument that matters: which, how compared, and to what."""
 
 
-def rules(*, namespaces: bool, network: bool, local_sockets: bool) -> Iterator[Rule]:
+def rules(*, namespaces: bool, sockets: bool, network: bool) -> Iterator[Rule]:
     """Yield what is denied.
 
     :param namespaces: whether the program may make namespaces; Chromium's own sandbox does.
+    :param sockets: whether it may make sockets that can have a name, or reach another's.
     :param network: whether it may make network sockets, in a network of its own that leads nowhere.
-    :param local_sockets: whether it may make local ones. Pairs of sockets without a name are for all.
     """
     for name in DENIED:
         yield name, errno.EPERM, None
     for request in TYPING_FOR_OTHERS:
         yield "ioctl", errno.EPERM, (1, _MASKED_EQUAL, 0xFFFFFFFF, request)
-    if not (network or local_sockets):
-        yield "socket", errno.EACCES, None
-    elif not network:
-        yield "socket", errno.EACCES, (0, _UNEQUAL, socket.AF_UNIX, 0)
+    yield from _sockets(named=sockets, network=network)
     if not namespaces:
         yield "unshare", errno.EPERM, None
         yield "chroot", errno.EPERM, None
@@ -73,12 +74,28 @@ def rules(*, namespaces: bool, network: bool, local_sockets: bool) -> Iterator[R
                 yield "clone", errno.EPERM, (0, _MASKED_EQUAL, flag, flag)
 
 
-class NoSeccomp(Exception):
+def _sockets(*, named: bool, network: bool) -> Iterator[Rule]:
+    yield "socketpair", errno.EACCES, (0, _UNEQUAL, socket.AF_UNIX, 0)
+    if network:
+        for family in range(max(FAMILIES)):
+            if family not in FAMILIES:
+                yield "socket", errno.EACCES, (0, _EQUAL, family, 0)
+        yield "socket", errno.EACCES, (0, _GREATER, max(FAMILIES), 0)
+    elif named:
+        yield "socket", errno.EACCES, (0, _UNEQUAL, socket.AF_UNIX, 0)
+    else:
+        for name in ("socket", "connect", "bind"):
+            yield name, errno.EACCES, None
+        # One of a pair, it may still send to anybody.
+        yield "socketpair", errno.EACCES, (1, _MASKED_EQUAL, 0xF, socket.SOCK_DGRAM)
+
+
+class NoSeccomp(OSError):
     """libseccomp is missing, or did not take the list."""
 
 
 @functools.cache
-def program(*, namespaces: bool, network: bool, local_sockets: bool) -> bytes:
+def program(*, namespaces: bool, sockets: bool, network: bool) -> bytes:
     """Return the filter as the kernel takes it (an array of ``struct sock_filter``).
 
     :raises NoSeccomp: when libseccomp is missing or refuses.
@@ -88,7 +105,7 @@ def program(*, namespaces: bool, network: bool, local_sockets: bool) -> bytes:
     if not context:
         raise NoSeccomp("libseccomp could not begin a filter.")
     try:
-        for rule in rules(namespaces=namespaces, network=network, local_sockets=local_sockets):
+        for rule in rules(namespaces=namespaces, sockets=sockets, network=network):
             _add(library, context, rule)
         return _exported(library, context)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from . import landlock_shim as shim
 from . import syscalls
 from .bubblewrap import ETC, MERGED, PATH, SYSTEM, arguments, bounds, limited
 from .identities import Identity
+from .processes import users, wait_for
 from .room import Profile, Room
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -85,15 +85,18 @@ class Bubblewrap:
     def order(self, wish: Wish) -> Order:
         """Return a command line that shows nothing of the room: the options come through a descriptor."""
         profile = wish.profile
-        rules = _handed(_filter(profile))
+        program = syscalls.program(
+            namespaces=profile.namespaces, sockets=profile.sockets, network=profile.network
+        )
+        rules = _handed(program)
         status, told = os.pipe()
         options = arguments(wish.room, profile, wish.environment)
         options += ["--seccomp", f"{rules}", "--json-status-fd", f"{told}"]
         given = _handed(b"\0".join(os.fsencode(option) for option in options) + b"\0")
         found = bounds(profile, seconds=wish.seconds, own=wish.identity.is_ours)
-        program = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
-        # From inside: only some kinds of root may set bounds on the processes of others.
-        argv = [program, "--args", f"{given}", "--", *limited(wish.argv, found)]
+        bwrap = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
+        # The bounds are set from inside: not every root may set them on the processes of others.
+        argv = [bwrap, "--args", f"{given}", "--", *limited(wish.argv, found)]
         # Its first process keeps its environment, and /proc/1/environ shows it: it gets none.
         return Order(
             argv=[*_dropped(wish.identity), *argv],
@@ -125,7 +128,7 @@ class Landlock:
         :raises ValueError: when the program needs what only namespaces give.
         """
         if not self.admits(wish.profile) or wish.identity.is_ours:
-            raise ValueError("needs namespaces of its own")
+            raise ValueError("This engine needs namespaces of its own, which this worker cannot give it.")
         identity = wish.identity
         found = bounds(wish.profile, seconds=wish.seconds, own=False)
         orders = {
@@ -136,8 +139,8 @@ class Landlock:
             "uid": identity.uid,
             "gid": identity.gid,
             "bounds": found,
-            "rules": rules(wish.room),
-            "filter": _filter(wish.profile).hex(),
+            "rules": rules(wish.room, sockets=wish.profile.sockets),
+            "filter": syscalls.program(namespaces=False, sockets=wish.profile.sockets, network=False).hex(),
         }
         given = _handed(json.dumps(orders).encode())
         argv = ["/usr/bin/python3", "-I", "-S", shim.__file__, f"{given}"]
@@ -146,7 +149,7 @@ class Landlock:
     def sweep(self, identity: Identity) -> None:
         """Kill every process of the identity at once, as that identity itself, so that none slips away.
 
-        Return when they are gone.
+        Return when they are gone. The program itself has ended, and been waited for.
         """
         with contextlib.suppress(OSError):
             subprocess.run(
@@ -157,11 +160,11 @@ class Landlock:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-        for folder in Path("/proc").iterdir():
-            with contextlib.suppress(OSError):
-                if folder.name.isdigit() and folder.stat().st_uid == identity.uid:
-                    _wait_for(int(folder.name))
-        for left in Path("/tmp").glob("OSL_PIPE_*"):  # noqa: S108 - LibreOffice's sockets
+        for pid, uid in users().items():
+            if uid == identity.uid:
+                with contextlib.suppress(OSError):
+                    _wait_for(pid)
+        for left in Path("/tmp").iterdir():  # noqa: S108 - sockets, which LibreOffice must make there
             with contextlib.suppress(OSError):
                 if left.lstat().st_uid == identity.uid:
                     left.unlink()
@@ -188,28 +191,27 @@ class Unlocked:
         """Do nothing: nothing tells the program's daemons from others."""
 
 
-def rules(room: Room) -> list[tuple[str, int]]:
-    """Return which paths a program may reach under Landlock, and how."""
+def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
+    """Return which paths a program may reach under Landlock, and how.
+
+    :param sockets: whether it may make sockets.
+    """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
     found += [(f"/etc/{name}", shim.READ) for name in ETC]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
     found += [(f"{folder}", shim.READ) for folder in room.read.values()]
     found += [(f"{folder}", EVERYTHING) for folder in room.write.values()]
-    # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
-    return [*found, ("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE)]  # noqa: S108
-
-
-def _filter(profile: Profile) -> bytes:
-    return syscalls.program(
-        namespaces=profile.namespaces, network=profile.network, local_sockets=profile.local_sockets
-    )
+    if sockets:
+        # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
+        found.append(("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE))  # noqa: S108
+    return found
 
 
 def _wait_for(pid: int) -> None:
     end = os.pidfd_open(pid)
     try:
-        select.select([end], [], [], GONE_SECONDS)
+        wait_for(end, GONE_SECONDS)
     finally:
         os.close(end)
 

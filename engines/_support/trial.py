@@ -17,7 +17,7 @@ from jobs.contract.erasing import erase
 from jobs.contract.errors import TaskError
 
 from . import launcher
-from .cells import Cell
+from .cells import OFFICE, Cell
 from .room import Room
 from .tiers import Tier
 
@@ -71,12 +71,17 @@ def _tried(tier: Tier, folder: Path) -> dict[str, Any]:
     token = secrets.token_hex(16)
     (given / "in.txt").write_text("given")
     (given / PROBE.name).write_text(PROBE.read_text())
+    for file in given.iterdir():
+        file.chmod(0o644)
     (private / "token").write_text(token)
+    (private / "token").chmod(0o644)
     (private / "ours").write_text(token)
     (private / "ours").chmod(0o600)
     with (
         _listening(private) as (port, abstract, named),
-        Cell(Room(read={"/input": given}, write={"/output": made}, start="/output"), tier=tier) as cell,
+        Cell(
+            Room(read={"/input": given}, write={"/output": made}, start="/output"), OFFICE, tier=tier
+        ) as cell,
     ):
         asked = {
             "input": f"{cell.inside(given)}",
@@ -116,5 +121,5 @@ def _listening(folder: Path) -> Any:
                 listener.bind(name)
                 listener.listen()
         if Path(named).exists():
-            Path(named).chmod(0o777)
+            Path(named).chmod(0o600)
         yield inet.getsockname()[1], abstract[1:], named

@@ -110,9 +110,10 @@ class Warm:
         if "refused" in answer:
             raise _refusal(answer)
         if "failed" in answer:
-            raise (self.explain(answer["failed"]) if self.explain else None) or errors.ConversionFailed()
-        done = answer["done"]
-        files = _bring_out(made, work, done.get("files", ()))
+            failed = f"{answer['failed']}"
+            raise (self.explain(failed) if self.explain else None) or errors.ConversionFailed()
+        done = _done(answer)
+        files = _bring_out(made, work, done.get("files") or ())
         if not files and not done.get("extra"):
             raise errors.ConversionFailed
         return Result(files=tuple(files), message=done.get("message"), extra=done.get("extra") or {})
@@ -152,8 +153,7 @@ class Warm:
 
     def _give_back(self, child: Child, *, keep: bool) -> None:
         """Make a child ready for its owner's next work, or end it."""
-        keep = keep and child.uses < USES and child.memory() < HELD_BYTES
-        child.clear()
+        keep = child.clear() and keep and child.uses < USES and child.memory() < HELD_BYTES
         with self._lock:
             ended = [child]
             if keep and not self._closed:
@@ -188,11 +188,23 @@ class Warm:
             log.warning("No spare %s could be started; the next caller waits for a cold start.", self.name)
 
 
+def _done(answer: Mapping[str, Any]) -> dict[str, Any]:
+    # An engine that was taken over may say anything.
+    done = answer.get("done")
+    if not isinstance(done, dict):
+        raise errors.EngineCrashed
+    for name, kind in (("files", list), ("message", str), ("extra", dict)):
+        if not isinstance(done.get(name, kind()), kind | None):
+            raise errors.EngineCrashed
+    return done
+
+
 def _refusal(answer: Mapping[str, Any]) -> errors.TaskError:
     kind = getattr(errors, f"{answer['refused']}", None)
     if not (isinstance(kind, type) and issubclass(kind, errors.TaskError)):
         return errors.EngineCrashed()
-    return kind(answer.get("message"))
+    message = answer.get("message")
+    return kind(message if isinstance(message, str) else None)
 
 
 def _bring_out(inside: Path, work: Work, names: Iterable[Any]) -> list[Output]:

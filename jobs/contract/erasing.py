@@ -8,38 +8,60 @@ import os
 import stat
 from pathlib import Path
 
+USUAL = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-def erase(folder: Path, *, keep: bool = False) -> None:
-    """Remove a folder with all in it; nothing happens when it has gone already.
+
+def erase(folder: Path, *, keep: bool = False, most: int | None = None) -> bool:
+    """Remove a folder with all in it, and tell whether nothing is left; that it had gone already is fine.
 
     Nested folders are taken apart from the outside in, so that none is too deep. What cannot go stays.
+    Who made it may still run, and put links in the place of folders meanwhile, or more where some was.
 
     :param keep: remove only what is in it.
+    :param most: give up after so many folders; whoever still runs might make them faster than they go.
     """
     try:
-        top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        top = _open(folder)
+    except FileNotFoundError:
+        return True
     except OSError:
-        return
+        return False
     try:
         numbers = itertools.count()
         todo = _emptied(top, top, numbers)
-        while todo:
+        for _ in itertools.count() if most is None else range(most):
+            if not todo:
+                break
             name = todo.pop()
             with contextlib.suppress(OSError):
                 todo += _opened(top, name, numbers)
             with contextlib.suppress(OSError):
                 os.rmdir(name, dir_fd=top)
+        empty = not list(os.scandir(top))
     finally:
         os.close(top)
     if not keep:
         with contextlib.suppress(OSError):
             folder.rmdir()
+    return empty
+
+
+def _open(name: Path | str, within: int | None = None) -> int:
+    """Open a folder that may be closed to its owner, too."""
+    place = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+    try:
+        # By its name it might be another thing by now, of ours.
+        here = Path(f"/proc/self/fd/{place}")
+        with contextlib.suppress(OSError):
+            if os.fstat(place).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                here.chmod(0o700)
+        return os.open(".", USUAL, dir_fd=place)
+    finally:
+        os.close(place)
 
 
 def _opened(top: int, name: str, numbers: itertools.count[int]) -> list[str]:
-    with contextlib.suppress(OSError):
-        os.chmod(name, 0o700, dir_fd=top)
-    inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    inner = _open(name, top)
     try:
         return _emptied(inner, top, numbers)
     finally:
@@ -57,7 +79,15 @@ def _emptied(inner: int, top: int, numbers: itertools.count[int]) -> list[str]:
                 moved.append(entry.name)
             else:
                 name = f"erased-{next(numbers)}"
-                os.chmod(entry.name, 0o700, dir_fd=inner)
-                os.rename(entry.name, name, src_dir_fd=inner, dst_dir_fd=top)
+                _rename(entry.name, name, inner, top)
                 moved.append(name)
     return moved
+
+
+def _rename(old: str, new: str, inner: int, top: int) -> None:
+    try:
+        os.rename(old, new, src_dir_fd=inner, dst_dir_fd=top)
+    except PermissionError:
+        # To have another parent, a folder must be one its owner may write to.
+        os.close(_open(old, inner))
+        os.rename(old, new, src_dir_fd=inner, dst_dir_fd=top)

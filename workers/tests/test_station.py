@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -48,3 +49,46 @@ def test_a_worker_that_leaves_takes_its_folders_along(settings):
     station.remove_folders(lambda worker: worker == f"{os.getpid()}")
 
     assert [path.name for path in settings.ATHANOR_WORK_DIR.iterdir()] == [others]
+
+
+def test_a_link_put_there_by_somebody_else_is_not_followed(settings, tmp_path):
+    inside = tmp_path / "inside"
+    inside.mkdir(mode=0o700)
+    settings.ATHANOR_WORK_DIR.rmdir()
+    settings.ATHANOR_WORK_DIR.symlink_to(inside)
+
+    with pytest.raises(PermissionError, match="somebody else"):
+        station.own_work_folder()
+
+    assert stat.S_IMODE(inside.stat().st_mode) == 0o700
+
+
+def test_nobody_wins_the_race_to_put_a_link_there(monkeypatch, settings, tmp_path):
+    inside, work = tmp_path / "inside", settings.ATHANOR_WORK_DIR
+    inside.mkdir(mode=0o700)
+    is_symlink = Path.is_symlink
+
+    def swapping(path):
+        found = is_symlink(path)
+        if path == work and not found:
+            work.rmdir()
+            work.symlink_to(inside)
+        return found
+
+    monkeypatch.setattr(Path, "is_symlink", swapping)
+    station.own_work_folder()
+
+    assert stat.S_IMODE(inside.stat().st_mode) == 0o700
+
+
+def test_engines_users_come_through_whatever_the_umask(settings):
+    before = os.umask(0o077)
+    try:
+        settings.ATHANOR_WORK_DIR.rmdir()
+        station.own_work_folder()
+        folder = settings.ATHANOR_WORK_DIR / "task" / "0"
+        folder.mkdir(parents=True)
+    finally:
+        os.umask(before)
+
+    assert all(path.stat().st_mode & stat.S_IXOTH for path in (folder, folder.parent, folder.parent.parent))

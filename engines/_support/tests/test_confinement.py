@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import socket
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
-from engines._support import confinement, launcher, memory_group, trial
+from engines._support import confinement, inner_code, launcher, memory_group, syscalls, trial
 from engines._support.cells import BROWSER, USUAL, Cell
 from engines._support.confinement import ASKED, UNSAFE, Unsafe
 from engines._support.room import Room
 from engines._support.tiers import Bubblewrap, Landlock, Unlocked
+from jobs.contract.erasing import erase
 from jobs.contract.errors import Unconfined
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
@@ -24,6 +29,28 @@ def none_holds(monkeypatch) -> None:
 @pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
 def test_a_tier_proves_itself(tier):
     assert trial.holes(tier) == []
+
+
+@only_root
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_tier_proves_itself_whatever_the_umask(tier):
+    before = os.umask(0o077)
+    try:
+        assert trial.holes(tier) == []
+    finally:
+        os.umask(before)
+
+
+def test_what_children_run_can_be_read_by_the_users_they_are(monkeypatch):
+    before = os.umask(0o077)
+    try:
+        folder = inner_code.folder.__wrapped__()
+    finally:
+        os.umask(before)
+
+    closed = [path for path in folder.rglob("*") if not path.stat().st_mode & stat.S_IROTH]
+    assert closed == []
+    erase(folder)
 
 
 def test_the_first_tier_that_holds_is_taken():
@@ -145,3 +172,72 @@ def test_root_runs_no_browser_that_nothing_locks_in(monkeypatch):
 
         assert Unlocked().admits(USUAL)
         assert Unlocked().admits(BROWSER) is runs
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_tier_whose_filter_cannot_be_made_is_none(monkeypatch, tier):
+    def missing(name, **_):
+        raise OSError
+
+    syscalls.program.cache_clear()
+    monkeypatch.setattr(syscalls.ctypes, "CDLL", missing)
+
+    assert trial.holes(tier) == ["libseccomp.so.2 is not installed."]
+
+
+TRY = """
+import ctypes, json, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+
+def works(attempt):
+    try:
+        return attempt() is not False
+    except OSError:
+        return False
+
+def connects():
+    socket.socket(socket.AF_UNIX).connect(sys.argv[1])
+
+def sends():
+    socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", sys.argv[1] + "d")
+
+def makes(family, pair=False):
+    with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK):
+        pass
+
+print(json.dumps({
+    "connects": works(connects),
+    "sends": works(sends),
+    "pair": works(lambda: socket.socketpair()),
+    "families": [family for family in range(1, 46) if works(lambda: makes(family))],
+    "lasting": [name for name, number in (("shm", 29), ("sem", 64), ("msg", 68))
+                if libc.syscall(number, 0, 4096, 0o1600) >= 0],
+}))
+"""
+
+
+def tried(profile, tier, folder) -> dict:
+    with contextlib.ExitStack() as stack:
+        for kind, name in ((socket.SOCK_STREAM, "s"), (socket.SOCK_DGRAM, "sd")):
+            listener = stack.enter_context(socket.socket(socket.AF_UNIX, kind))
+            listener.bind(f"{folder / name}")
+            (folder / name).chmod(0o777)
+            if name == "s":
+                listener.listen()
+        cell = stack.enter_context(Cell(Room(), profile, tier=tier))
+        argv = ["/usr/bin/python3", "-c", TRY, f"{folder / 's'}"]
+        return json.loads(launcher.run(argv, cell=cell, deadline=time.monotonic() + 20).stdout)
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_sockets_that_are_open_to_everybody_are_not_for_engines(tier, tmp_path):
+    found = tried(USUAL, tier, tmp_path)
+
+    assert found == {"connects": False, "sends": False, "pair": True, "families": [], "lasting": []}
+
+
+def test_a_browser_makes_no_sockets_but_those_of_its_own_network(tmp_path):
+    found = tried(BROWSER, Bubblewrap(), tmp_path)
+
+    assert set(found["families"]) <= {socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK}
+    assert not found["lasting"]

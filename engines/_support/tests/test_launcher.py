@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import select
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from engines._support import identities, launcher
-from engines._support.cells import Cell
+from engines._support import identities, launcher, memory_group, processes
+from engines._support.cells import OFFICE, Cell
 from engines._support.room import OUTPUT, Profile, Room
-from engines._support.tiers import Bubblewrap, Order, Wish
+from engines._support.tiers import Bubblewrap, Landlock, Order, Wish
 from jobs.contract.errors import EngineTimeout, MemoryExceeded, Stopped, TaskError, Unconfined
 
 ROOT = Path(__file__).parents[3]
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has other users to give")
+TIERS = [Bubblewrap(), pytest.param(Landlock(), marks=only_root)]
 # A daemon: in a session of its own, and its parent is gone.
 DAEMON = "(setsid sleep {0} &)"
 
@@ -83,7 +86,7 @@ def worker(tmp_path):
         program = (
             "import sys, pathlib\n"
             "from engines._support import launcher\n"
-            "from engines._support.cells import Cell\n"
+            "from engines._support.cells import OFFICE, Cell\n"
             "from engines._support.room import OUTPUT, Room\n"
             "cell = Cell(Room(write={OUTPUT: pathlib.Path(sys.argv[2])}, start=OUTPUT)).open()\n"
             "started = launcher.start(['sh', '-c', sys.argv[1]], cell=cell)\n"
@@ -249,7 +252,7 @@ def test_a_flood_costs_no_memory_and_keeps_its_end():
     program = (
         "import sys, time, pathlib\n"
         "from engines._support import launcher\n"
-        "from engines._support.cells import Cell\n"
+        "from engines._support.cells import OFFICE, Cell\n"
         "from engines._support.room import Room\n"
         "script = 'yes 0123456789 | head -c 200000000; yes x | head -c 1000000 >&2; sleep 0; echo THE-END'\n"
         "with Cell(Room()) as cell:\n"
@@ -354,7 +357,133 @@ def test_what_runs_as_a_user_of_the_pool_that_no_worker_uses_is_a_stray(sleep):
 
     launcher.kill_strays()
 
-    assert stray.wait(timeout=20) == -signal.SIGKILL
+    assert ends(stray.pid)
+    stray.wait()
+
+
+TAKE_NAMES = """
+import socket, sys, time
+held = []
+for uid in range(60_800, 61_056):
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+        held.append(socket.socket(socket.AF_UNIX, kind))
+        try:
+            held[-1].bind(f"\\0athanor-engine-{uid}")
+        except OSError:
+            pass
+try:
+    socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+except OSError:
+    print("taken", flush=True)
+time.sleep(60)
+"""
+
+
+@only_root
+def test_no_program_can_take_the_users_that_others_run_as():
+    with Cell(Room(), OFFICE, tier=Landlock()) as opened:
+        program = launcher.start(["/usr/bin/python3", "-c", TAKE_NAMES], cell=opened)
+        assert program.stdout.readline() == b"taken\n"
+
+        with Cell(Room(), tier=Landlock()) as other:
+            found = launcher.run(["echo", "runs"], cell=other, deadline=time.monotonic() + 20)
+
+        program.kill()
+    assert found.stdout == "runs\n"
+
+
+@only_root
+def test_a_worker_that_looks_for_strays_takes_no_user_from_those_who_start_programs(monkeypatch):
+    def sweeping(tier, identity):
+        identities.take().release()
+
+    unused = identities.take()
+    unused.release()
+    monkeypatch.setattr(launcher, "users", lambda: {1: 0, 2: unused.uid})
+    monkeypatch.setattr(launcher.Landlock, "sweep", sweeping)
+
+    assert launcher.kill_strays() == 1
+
+
+@only_root
+def test_when_all_users_are_taken_it_is_said_and_soon_over():
+    taken = [identities.take() for _ in identities.POOL]
+    try:
+        with pytest.raises(Unconfined), Cell(Room()):
+            pass
+    finally:
+        for identity in taken:
+            identity.release()
+
+    with Cell(Room()):
+        pass
+
+
+def test_what_cannot_be_started_leaves_nothing_open(monkeypatch, tmp_path):
+    (tmp_path / "made").mkdir()
+
+    def fails(*_, **how):
+        raise OSError("no more processes")
+
+    def refuses(*_, **how):
+        raise PermissionError("no more groups")
+
+    launcher.ask(["true"], deadline=time.monotonic() + 20)
+    before = descriptors()
+    with monkeypatch.context() as patch, cell(tmp_path / "made") as opened:
+        patch.setattr(launcher.subprocess, "Popen", fails)
+        with pytest.raises(Unconfined):
+            launcher.start(["true"], cell=opened)
+    with monkeypatch.context() as patch, cell(tmp_path / "made") as opened:
+        patch.setattr(launcher, "guard", refuses)
+        with pytest.raises(Unconfined):
+            launcher.start(["sleep", "600"], cell=opened)
+
+    assert descriptors() == before
+    assert not launcher.RUNNING
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_a_program_is_killed_once_however_many_kill_it(monkeypatch):
+    with Cell(Room()) as opened:
+        program = launcher.start(["sleep", "600"], cell=opened)
+        meet = threading.Barrier(4)
+        running = []
+
+        def kill():
+            meet.wait()
+            program.kill()
+            running.append(program.is_running)
+
+        threads = [threading.Thread(target=kill) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert running == [False] * 4
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_who_is_the_first_process_of_a_container_buries_what_programs_leave(tier, sleep):
+    adopt = 36
+    ctypes.CDLL(None).prctl(adopt, 1, 0, 0, 0)
+    try:
+        for script in ("true", DAEMON.format(sleep), f"{DAEMON.format(sleep)}; kill -9 $$"):
+            with Cell(Room(), tier=tier) as opened:
+                launcher.run(["sh", "-c", script], cell=opened, deadline=time.monotonic() + 20)
+    finally:
+        ctypes.CDLL(None).prctl(adopt, 0, 0, 0, 0)
+
+    left = [pid for pid in memory_group.children(os.getpid()) if is_dead(pid)]
+    assert left == []
+
+
+def is_dead(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_a_program_that_ended_by_itself_is_killed_with_all_it_left(sleep):
@@ -387,7 +516,8 @@ def test_what_has_ended_is_no_stray():
     ended = subprocess.Popen(["/bin/true"], user=identity.uid)
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
 
-    assert identity.uid not in launcher._users()
+    assert processes.users()[ended.pid] == identity.uid
+    assert not processes.runs(ended.pid)
 
     ended.wait()
     identity.release()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engines._support import inner_code, memory_group
-from engines._support.guard import parents, tree
+from engines._support.processes import parents, tree
 from engines._support.resident import Child
 from engines._support.warm import Warm
 from engines.tests.context import RunContext
@@ -50,6 +50,22 @@ def handle(request, percent):
         raise ValueError("no such font")
     if do == "point outside":
         (out / "in.txt").symlink_to("/etc/passwd")
+        return {"files": ["in.txt"]}
+    if do == "say":
+        os.write(CHANNEL, request["said"].encode() + b"\\n")
+        time.sleep(600)
+    if do == "make folders for ever":
+        (out / "in.txt").write_text(f"{ME} hello")
+        if not os.fork():
+            for n in range(10**9):
+                here = out / f"{n}"
+                for each in [here, *out.glob("erased-*")]:
+                    for inner in range(3):
+                        try:
+                            (each / f"{inner}").mkdir(parents=True)
+                        except OSError:
+                            pass
+        time.sleep(0.2)
         return {"files": ["in.txt"]}
     if do == "lie":
         return {"files": ["in.txt"]}
@@ -340,3 +356,30 @@ def test_an_owner_in_a_hurry_gets_the_child_that_is_being_tidied(run, warm, tmp_
     numbers = {child(warm(work, RunContext())) for _ in range(5)}
 
     assert numbers == {child(first)}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ('{"done": 1}', errors.EngineCrashed),
+        ('{"done": {"files": 7}}', errors.EngineCrashed),
+        ('{"done": {"files": ["in.txt"], "message": {}}}', errors.EngineCrashed),
+        ('{"done": {"extra": [1]}}', errors.EngineCrashed),
+        ('{"percent": NaN}', errors.EngineCrashed),
+        ('{"else": 1}', errors.EngineCrashed),
+        ('{"done": {"files": ["a\\u0000b"]}}', errors.ConversionFailed),
+        ('{"done": {"files": ["\\ud800"]}}', errors.ConversionFailed),
+        ('{"done": {"files": [".."]}}', errors.ConversionFailed),
+        ('{"failed": [1]}', errors.ConversionFailed),
+        ('{"refused": "PasswordRequired", "message": {}}', errors.PasswordRequired),
+    ],
+)
+def test_whatever_a_child_says_is_a_failure_of_the_task_and_no_bug_of_ours(run, said, kind):
+    with pytest.raises(kind):
+        run("say", said=said)
+
+
+def test_a_child_that_goes_on_making_folders_is_ended(run, warm):
+    made = child(run("make folders for ever"))
+
+    assert child(run()) != made
