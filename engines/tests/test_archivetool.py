@@ -19,7 +19,11 @@ OUT = Path("/run/out")
 
 
 def plan(output_format, *names):
-    work = Work(names=names, output_dir=OUT, output_format=output_format)
+    related: dict[str, tuple[Path, ...]] = {}
+    for name in names:
+        kind = archivetool.kind_of(name, output_format)
+        related[kind] = (*related.get(kind, ()), Path("/related", kind, name))
+    work = Work(names=names, output_dir=OUT, output_format=output_format, related=related)
     return [command.argv for command in archivetool.archive(work)]
 
 
@@ -28,8 +32,8 @@ def test_zip_packs_what_gains_and_stores_the_rest():
 
     head = ["7z", "a", "-tzip"]
     tail = ["-bd", "-y", "-mcu=on", "--", "/run/out/out.zip"]
-    assert packed == [*head, "-mx=5", *tail, "/run/out/members/packed/*"]
-    assert stored == [*head, "-mx=0", *tail, "/run/out/members/stored/*"]
+    assert packed == [*head, "-mx=5", *tail, "/related/packed/*"]
+    assert stored == [*head, "-mx=0", *tail, "/related/stored/*"]
 
 
 @pytest.mark.parametrize(("name", "level"), [("a.txt", "-mx=5"), ("a.mp4", "-mx=0"), ("a", "-mx=5")])
@@ -38,7 +42,7 @@ def test_one_kind_needs_one_command(name, level):
 
     folder = {"-mx=5": "packed", "-mx=0": "stored"}[level]
     assert argv[:4] == ["7z", "a", "-t7z", level]
-    assert argv[-3:] == ["--", "/run/out/out.7z", f"/run/out/members/{folder}/*"]
+    assert argv[-3:] == ["--", "/run/out/out.7z", f"/related/{folder}/*"]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +56,7 @@ def test_tar_names_every_member_so_that_none_is_an_option(output_format, flags):
     assert argv[3 : 3 + len(flags)] == flags
     assert f"--file=/run/out/out.{output_format}" in argv
     assert argv[-4:] == [
-        "--directory=/run/out/members/packed",
+        "--directory=/related/packed",
         *("--add-file=-x.jpg", "--add-file=@a", "--add-file=b:c"),
     ]
 
