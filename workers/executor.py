@@ -89,6 +89,9 @@ def _verdict(error: Exception, run: Run) -> errors.TaskError:
     # Whatever a library makes of it; it must not be taken for a server that does not answer.
     if refusal := outbound.refusal_of(error):
         return refusal
+    if isinstance(error, errors.EngineNotReady):
+        words = " ".join(getattr(error, "__notes__", ()))
+        log.error("An engine did not start for task %s: %s", run.task, words)
     if isinstance(error, errors.TaskError):
         error.message = run.redact(error.message)
         return error
