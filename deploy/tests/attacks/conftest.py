@@ -24,21 +24,21 @@ ALLOWED = "127.0.0.77"
 """Loopback too, so that the tests need no network; allowed by the operator as a private network would be."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def canary() -> Iterator[Canary]:
     """A server on every loopback address that is refused."""
     with listening("127.0.0.1", "::1") as canary:
         yield canary
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def origin() -> Iterator[Canary]:
     """The server on the one address that the operator allows."""
     with listening(ALLOWED) as origin:
         yield origin
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bait(canary: Canary) -> Iterator[Bait]:
     """The secrets."""
     bait = Bait()
@@ -47,7 +47,7 @@ def bait(canary: Canary) -> Iterator[Bait]:
     bait.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def siege(
     tmp_path_factory: pytest.TempPathFactory, bait: Bait, canary: Canary, origin: Canary
 ) -> Iterator[Siege]:
