@@ -226,7 +226,7 @@ def _arguments(bench: Bench, program: str, source: str, target: str) -> list[str
         [text] = database.execute(query, (program,)).fetchone()
     line = next(line for line in reversed(text.splitlines()) if line.startswith(program))
     argv = [source if word.endswith("/in.mp4") else word for word in line.split()]
-    return [target if word.endswith("/out/in.mkv") else word for word in argv]
+    return [target if word.endswith("/in.mkv") else word for word in argv]
 
 
 ROWS: tuple[Callable[[Bench], Row], ...] = (
