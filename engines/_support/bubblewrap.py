@@ -9,14 +9,10 @@ from pathlib import Path
 
 from jobs.contract import limits
 
+from . import inner_etc
 from .room import Profile, Room
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ETC = (
-    *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
-    *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
-)
-"""All that engines need of /etc; there is nothing of this machine's, its users' or its secrets in it."""
 SYSTEM = (
     *("/usr", "/opt/google", "/var/cache/fontconfig", "/var/lib/ghostscript"),
     # LibreOffice's installation has links to its extensions there, and does not start where it may not look.
@@ -25,6 +21,15 @@ SYSTEM = (
 """Programs and fonts, and what their packages keep elsewhere."""
 MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 """Links into /usr, on most systems."""
+ULIMITS = {
+    "core": ("c", 512),
+    "fsize": ("f", 512),
+    "nofile": ("n", 1),
+    "nproc": ("p", 1),
+    "as": ("v", 1024),
+    "cpu": ("t", 1),
+}
+"""What dash calls a bound, and in what unit; its manual says blocks of 512 bytes."""
 HOST_NAME = "athanor"
 
 
@@ -62,12 +67,11 @@ def _system() -> Iterator[str]:
             yield from ("--symlink", f"{path.readlink()}", f"{path}")
         elif path.exists():
             yield from ("--ro-bind", f"{path}", f"{path}")
-    for name in ETC:
-        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    yield from ("--ro-bind", f"{inner_etc.folder()}", "/etc")
 
 
 def bounds(profile: Profile, *, seconds: float | None, own: bool) -> dict[str, int]:
-    """Return the limits of a program's processes, by the names prlimit(1) gives them.
+    """Return the limits of a program's processes, by the names that setrlimit(2) gives them.
 
     :param seconds: of wall time it may take; None for what stays.
     :param own: whether its user is the service's own, whose other processes would count.
@@ -90,5 +94,11 @@ def _counts_by_namespace() -> bool:
 
 
 def limited(argv: Sequence[str], found: Mapping[str, int]) -> list[str]:
-    """Return the command line that runs another one within bounds."""
-    return ["/usr/bin/prlimit", *(f"--{name}={value}:{value}" for name, value in found.items()), "--", *argv]
+    """Return the command line that runs another one within bounds.
+
+    The smallest shell sets them, and becomes the program.
+    """
+    bounds = [
+        f"ulimit -{flag} {found[name] // unit}" for name, (flag, unit) in ULIMITS.items() if name in found
+    ]
+    return ["/usr/bin/dash", "-c", " && ".join([*bounds, 'exec "$@"']), "dash", *argv]

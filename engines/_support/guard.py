@@ -63,7 +63,7 @@ class Guard:
         if self.group:
             if self.group.overrun:
                 self.reason = self.reason or MemoryExceeded()
-            self.group.remove()
+            self.group.release()
 
     def begin(self) -> None:
         """Count what it writes from now on: it does another piece of work."""

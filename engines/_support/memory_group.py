@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import itertools
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,7 @@ class MemoryGroup:
 
     folder: Path
     kind: Kind
+    limit: int
 
     @contextlib.contextmanager
     def bearing(self) -> Iterator[None]:
@@ -85,14 +88,39 @@ class MemoryGroup:
         with contextlib.suppress(OSError):
             self.folder.rmdir()
 
+    def release(self) -> None:
+        """Keep the group for the next program with the same limit, if it is as good as new."""
+        try:
+            is_new = not self.overrun and not self._held()
+        except OSError:
+            is_new = False
+        if is_new:
+            _KEPT[self.limit].append(self)
+        else:
+            self.remove()
+
+
+_KEPT: defaultdict[int, list[MemoryGroup]] = defaultdict(list)
+"""Groups that wait for their next program, by their limit: making and removing them takes the kernel time."""
+
+
+@atexit.register
+def remove_kept() -> None:
+    """Remove the groups that wait; called at the end of the process."""
+    for groups in _KEPT.values():
+        while groups:
+            groups.pop().remove()
+
 
 def make(limit: int) -> MemoryGroup | None:
-    """Return a new group with a limit in bytes; None where we may make none."""
+    """Return an empty group with a limit in bytes; None where we may make none."""
+    with contextlib.suppress(IndexError):
+        return _KEPT[limit].pop()
     found = _home()
     if not found:
         return None
     parent, kind = found
-    group = MemoryGroup(parent / f"athanor-{os.getpid()}-{next(_NUMBERS)}", kind)
+    group = MemoryGroup(parent / f"athanor-{os.getpid()}-{next(_NUMBERS)}", kind, limit)
     try:
         group.folder.mkdir()
         (group.folder / kind.limit).write_text(f"{limit}")

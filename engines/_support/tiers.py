@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -12,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from . import inner_etc, syscalls
 from . import landlock_shim as shim
-from . import syscalls
-from .bubblewrap import ETC, MERGED, PATH, SYSTEM, arguments, bounds, limited
+from .bubblewrap import MERGED, PATH, SYSTEM, arguments, bounds, limited
 from .identities import Identity
 from .processes import users, wait_for
 from .room import Profile, Room
@@ -94,9 +95,8 @@ class Bubblewrap:
         options += ["--seccomp", f"{rules}", "--json-status-fd", f"{told}"]
         given = _handed(b"\0".join(os.fsencode(option) for option in options) + b"\0")
         found = bounds(profile, seconds=wish.seconds, own=wish.identity.is_ours)
-        bwrap = shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
         # The bounds are set from inside: not every root may set them on the processes of others.
-        argv = [bwrap, "--args", f"{given}", "--", *limited(wish.argv, found)]
+        argv = [_bwrap(), "--args", f"{given}", "--", *limited(wish.argv, found)]
         # Its first process keeps its environment, and /proc/1/environ shows it: it gets none.
         return Order(
             argv=[*_dropped(wish.identity), *argv],
@@ -197,7 +197,7 @@ def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
     :param sockets: whether it may make sockets.
     """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
-    found += [(f"/etc/{name}", shim.READ) for name in ETC]
+    found += [(f"/etc/{name}", shim.READ) for name in inner_etc.NAMES]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
     found += [(f"{folder}", shim.READ) for folder in room.read.values()]
@@ -206,6 +206,11 @@ def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
         # LibreOffice's pipe has its name there; nothing in it can be read, listed or written.
         found.append(("/tmp", shim.MAKE_SOCK | shim.REMOVE_FILE))  # noqa: S108
     return found
+
+
+@functools.cache
+def _bwrap() -> str:
+    return shutil.which("bwrap", path=PATH) or "/usr/bin/bwrap"
 
 
 def _wait_for(pid: int) -> None:

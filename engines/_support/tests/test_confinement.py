@@ -15,6 +15,7 @@ from engines._support.cells import BROWSER, USUAL, Cell
 from engines._support.confinement import ASKED, UNSAFE, Unsafe
 from engines._support.room import Room
 from engines._support.tiers import Bubblewrap, Landlock, Unlocked
+from jobs.contract import limits
 from jobs.contract.erasing import erase
 from jobs.contract.errors import Unconfined
 
@@ -241,3 +242,17 @@ def test_a_browser_makes_no_sockets_but_those_of_its_own_network(tmp_path):
 
     assert set(found["families"]) <= {socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK}
     assert not found["lasting"]
+
+
+@pytest.mark.parametrize("tier", TIERS, ids=lambda tier: tier.name)
+def test_a_program_is_within_its_bounds(tier):
+    with Cell(Room(), USUAL, tier=tier) as cell:
+        told = launcher.run(["cat", "/proc/self/limits"], cell=cell, deadline=time.monotonic() + 60).stdout
+
+    found = {line[:26].strip(): line[26:].split()[:2] for line in told.splitlines()[1:]}
+    assert found["Max core file size"] == ["0", "0"]
+    assert found["Max file size"] == [f"{limits.OUTPUT_BYTES}"] * 2
+    assert found["Max processes"] == [f"{limits.PROCESSES}"] * 2
+    assert found["Max open files"] == [f"{limits.OPEN_FILES}"] * 2
+    assert found["Max address space"] == [f"{4 * limits.MEMORY_BYTES}"] * 2
+    assert int(found["Max cpu time"][0]) <= 10 + 60 * (os.cpu_count() or 1)

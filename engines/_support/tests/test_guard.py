@@ -255,3 +255,19 @@ def test_a_memory_group_takes_in_what_a_process_had_started_before():
         time.sleep(0.01)
     group.remove()
     assert not group.folder.exists()
+
+
+def test_a_group_serves_one_program_after_the_other_unless_one_took_too_much():
+    first = memory_group.make(1 << 29)
+    if not first:
+        pytest.skip("this machine lets nobody make a memory group")
+    first.release()
+    again = memory_group.make(1 << 29)
+    assert again is first
+
+    memory_group.remove_kept()
+    with Cell(Room(), SMALL) as cell, pytest.raises(MemoryExceeded):
+        launcher.run(["/usr/bin/python3", "-c", EAT], cell=cell, deadline=time.monotonic() + 60)
+
+    assert not memory_group._KEPT[SMALL.memory]
+    again.remove()

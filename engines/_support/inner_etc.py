@@ -1,0 +1,36 @@
+"""The parts of /etc that engines need, in one folder: to show a dozen would cost time at every start."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from jobs.contract.erasing import erase
+
+NAMES = (
+    *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
+    *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
+)
+"""There is nothing of this machine's, its users' or its secrets in it."""
+
+
+@functools.cache
+def folder() -> Path:
+    """Return the copy of this process; it goes when the process ends."""
+    made = Path(tempfile.mkdtemp(prefix=f"athanor-etc-{os.getpid()}-"))
+    atexit.register(erase, made)
+    for name in NAMES:
+        source = Path("/etc", name)
+        # What we may not read ourselves, or is not installed, is not there for engines either.
+        with contextlib.suppress(OSError, shutil.Error):
+            if source.is_dir():
+                shutil.copytree(source, made / name, symlinks=True)
+            else:
+                shutil.copy2(source, made / name)
+    made.chmod(0o755)
+    return made
