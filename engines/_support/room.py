@@ -59,5 +59,3 @@ class Profile:
     """Whether its processes talk to each other through sockets that have names."""
     network: bool = False
     """Whether it may make network sockets; they lead nowhere but to itself."""
-    local_sockets: bool = False
-    """Whether its processes talk to each other through sockets with names, as LibreOffice's do."""
