@@ -161,9 +161,10 @@ class Child:
         """Return how many bytes the child and what it started hold for themselves."""
         return sum(memory_of(pid) for pid in tree(self._program.process.pid, parents()))
 
-    @property
-    def failure(self) -> errors.TaskError | None:
-        """Why we killed it, when we did."""
+    def reason(self) -> errors.TaskError | None:
+        """Return why a child that died was killed, if it took too much; it is killed for good."""
+        # The kernel's kill for want of memory is found out when the program is over.
+        self._program.kill()
         return self._program.guard.reason
 
     def last_words(self) -> str:

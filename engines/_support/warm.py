@@ -77,7 +77,7 @@ class Warm:
             keep = True
         except Died:
             context.record(argv=[f"{self.name} (warm)"], output=child.last_words())
-            raise child.failure or errors.EngineCrashed() from None
+            raise child.reason() or errors.EngineCrashed() from None
         except errors.TaskError as error:
             # A refusal is an answer; a child that gave one is as good as before.
             keep = not isinstance(error, errors.EngineTimeout | errors.Stopped | errors.EngineCrashed)

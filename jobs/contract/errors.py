@@ -142,6 +142,7 @@ class MemoryExceeded(TaskError):
     code = "MEMORY_EXCEEDED"
     message = "The engine needs more memory for this file than this service gives it."
     retry = Retry.ONCE
+    strikes_from = 1
 
 
 class ConversionFailed(TaskError):

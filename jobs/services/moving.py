@@ -51,12 +51,18 @@ def mine(pk: uuid.UUID, attempt: int) -> Any:
 
 
 def end(pk: uuid.UUID, error: errors.TaskError, *, attempt: int | None = None, **changes: Any) -> bool:
-    """End a task in error, from any state that allows it; with an attempt, only while that holds it."""
+    """End a task in error, from any state that allows it; with an attempt, only while that holds it.
+
+    What its earlier hops made goes with it.
+    """
     rows = Task.objects.filter(pk=pk, status__in=sources(Status.ERROR))
     if attempt is not None:
         rows = rows.filter(attempt=attempt, status=Status.PROCESSING)
     ended = {"code": error.code, "message": error.message, "ended_at": Now(), "percent": 100, "credits": 0}
-    return bool(rows.update(status=Status.ERROR, **ended, **changes))
+    if not rows.update(status=Status.ERROR, **ended, **changes):
+        return False
+    publish(pk, [])
+    return True
 
 
 def start_job(job_id: uuid.UUID) -> None:

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 
 from jobs import registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
-from jobs.contract.errors import AddressRefused, ConversionFailed, EngineCrashed, EngineTimeout, Stopped
+from jobs.contract.errors import (
+    AddressRefused,
+    ConversionFailed,
+    EngineCrashed,
+    EngineTimeout,
+    MemoryExceeded,
+    Stopped,
+)
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
@@ -48,6 +55,7 @@ ENDS: dict[str, Callable[[Work, Context], None]] = {
     "refuse": _raise(lambda: ConversionFailed("It refuses.")),
     "crash": _raise(EngineCrashed),
     "hang": _raise(EngineTimeout),
+    "gorge": _raise(MemoryExceeded),
     "kill": _raise(lambda: SystemExit("the worker is killed")),
     "bug": _bug,
     "tell": _tell,

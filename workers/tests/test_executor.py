@@ -91,6 +91,20 @@ def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, st
     assert Task.objects.get(job=job, name="b").status == Status.FINISHED
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_task_cancelled_between_its_hops_keeps_no_file(owner, station):
+    job = create(owner, a=make(), b={**to_pdf("a"), "output_format": "png", "width": 5})
+    executor.run_next("storage", station)
+    executor.run_next("shouter", station)
+    task = Task.objects.get(job=job, name="b")
+    assert files.keys(task.pk)
+
+    services.cancel(task)
+
+    assert not files.keys(task.pk)
+    assert not task.files.exists()
+
+
 def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all):
     convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png"}
     job = create(owner, a=make("%PDF-1.4", name="one.pdf"), b=make(name="two.txt"), c=convert)

@@ -50,7 +50,9 @@ REFUSED = (Status.ERROR, "INPUT_QUARANTINED")
 FINISHED = (Status.FINISHED, None)
 
 
-@pytest.mark.parametrize(("text", "code"), [("crash", "ENGINE_CRASHED"), ("hang", "TIMEOUT")])
+@pytest.mark.parametrize(
+    ("text", "code"), [("crash", "ENGINE_CRASHED"), ("hang", "TIMEOUT"), ("gorge", "MEMORY_EXCEEDED")]
+)
 def test_what_stopped_the_engine_twice_is_refused_for_everyone_without_starting_it(
     owner, other, settle, text, code
 ):

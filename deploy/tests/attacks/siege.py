@@ -6,6 +6,7 @@ import base64
 import contextlib
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,30 @@ PATIENCE = 200.0
 ENDED = {"finished", "error"}
 TASK_SECONDS = 60
 """What a hostile task may take, unless the test says otherwise."""
+
+
+class Watching:
+    """Takes its ``look`` at what goes on, again and again, while the block lasts."""
+
+    seconds = 0.1
+    """Between two looks."""
+
+    def __init__(self, siege: Siege) -> None:
+        self.siege = siege
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self.seconds):
+            self.look()
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from . import hostile
 from .hostile import docx, field, formula, listener, odf, paragraph, picture, relation, xlsx
-from .siege import conversion
+from .siege import Watching, conversion
 
 pytestmark = [pytest.mark.attack, pytest.mark.needs("soffice", "convert", "rsvg-convert", "pdftoppm")]
 SVG = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="400" height="400"'
@@ -80,26 +78,13 @@ DRAWINGS = [
 ]
 
 
-class Weight:
+class Weight(Watching):
     """The most memory that any one process of the engines had meanwhile."""
 
-    def __init__(self, siege):
-        self._siege = siege
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self.most = 0
+    most = 0
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self):
-        while not self._ended.wait(0.1):
-            self.most = max(self.most, self._siege.largest())
+    def look(self):
+        self.most = max(self.most, self.siege.largest())
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import secrets
-import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from pypdf import PdfReader, PdfWriter
 from . import hostile
 from .canary import answer
 from .conftest import ALLOWED
-from .siege import _below, conversion, import_of, settled
+from .siege import Watching, _below, conversion, import_of, settled
 from .test_api import operator
 
 pytestmark = [
@@ -24,31 +23,22 @@ pytestmark = [
 ]
 
 
-class Eavesdropper:
+class Eavesdropper(Watching):
     """Reads the command lines and environments of all that runs below the worker, again and again."""
 
+    seconds = 0.005
+
     def __init__(self, siege):
-        self._siege = siege
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._listen)
+        super().__init__(siege)
         self.heard = set()
         self.looks = 0
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._ended.set()
-        self._thread.join()
-
-    def _listen(self):
-        while not self._ended.wait(0.005):
-            self.looks += 1
-            for pid in _below(self._siege.worker):
-                for name in ("cmdline", "environ"):
-                    with contextlib.suppress(OSError):
-                        self.heard.add(Path(f"/proc/{pid}/{name}").read_bytes())
+    def look(self):
+        self.looks += 1
+        for pid in _below(self.siege.worker):
+            for name in ("cmdline", "environ"):
+                with contextlib.suppress(OSError):
+                    self.heard.add(Path(f"/proc/{pid}/{name}").read_bytes())
 
 
 def protected(samples, password):

@@ -11,6 +11,7 @@ import pytest
 from engines._support import inner_code, memory_group
 from engines._support.processes import parents, tree
 from engines._support.resident import Child
+from engines._support.room import Profile
 from engines._support.warm import Warm
 from engines.tests.context import RunContext
 from jobs.contract import Result, Work, errors
@@ -29,6 +30,10 @@ def handle(request, percent):
         os.kill(os.getpid(), signal.SIGSEGV)
     if do == "hang":
         time.sleep(600)
+    if do == "eat":
+        held = bytearray(10**9)
+        for place in range(0, len(held), 4096):
+            held[place] = 1
     if do == "fork and hang":
         if not os.fork():
             os.setsid()
@@ -210,6 +215,15 @@ def test_a_crash_is_told_with_the_last_words_and_the_next_run_works(run):
         run("crash", context=context)
 
     assert "about to fall over" in context.recorded[0][1]
+    assert child(run())
+
+
+def test_too_much_memory_is_told_as_such_and_the_next_run_works(run, warm):
+    warm.profile = Profile(memory=256 * 1024**2, processes=32, address_space=False)
+
+    with pytest.raises(errors.MemoryExceeded):
+        run("eat")
+
     assert child(run())
 
 
