@@ -181,6 +181,9 @@ def _task(name: str, entry: Mapping[str, Any], problems: _Problems, *, prefix: s
     candidates = _check_formats(records, common, draft, problems, prefix=prefix)
     for option in _options(candidates or records):
         _check_option(option, candidates or records, entry, draft, problems, prefix=prefix)
+    wanted = records[0].one_of
+    if wanted and not any(name in draft.payload for name in wanted):
+        problems.add(f"{prefix}{wanted[0]}", f"The {' or '.join(wanted)} field is required.")
     return draft
 
 
@@ -225,12 +228,12 @@ def _check_formats(
     engine = common["engine"]
     if engine and any(record.engine for record in records):
         known = sorted({record.engine for record in records if record.engine})
-        if engine not in known:
+        if not any(record.answers_to(engine) for record in records):
             problems.add(f"{prefix}engine", f"The engine must be one of: {', '.join(known)}.")
             return ()
     with_targets = [record for record in records if any(target for _, target in record.conversions)]
     if not with_targets:
-        return records
+        return _of_kept_format(records, common, draft, problems, prefix=prefix)
     if not common["output_format"]:
         problems.add(f"{prefix}output_format", "The output_format field is required.")
         return ()
@@ -248,8 +251,30 @@ def _check_formats(
     return tuple(
         record
         for record in with_targets
-        if any(end == target for _, end in record.conversions) and (not engine or record.engine == engine)
+        if any(end == target for _, end in record.conversions) and (not engine or record.answers_to(engine))
     )
+
+
+def _of_kept_format(
+    records: tuple[Operation, ...],
+    common: Mapping[str, Any],
+    draft: TaskDraft,
+    problems: _Problems,
+    *,
+    prefix: str,
+) -> tuple[Operation, ...]:
+    """Return the records that can be meant of an operation that makes no other format of its input."""
+    engine = common["engine"]
+    found = tuple(record for record in records if not engine or record.answers_to(engine))
+    if not common["input_format"] or not any(record.conversions for record in records):
+        return found
+    source = formats.canonical(common["input_format"])
+    draft.payload["input_format"] = source
+    found = tuple(record for record in found if record.offers(source, None))
+    if not found:
+        known = sorted({start for record in records for start, _ in record.conversions if start})
+        problems.add(f"{prefix}input_format", f"The input_format must be one of: {', '.join(known)}.")
+    return found
 
 
 def _check_option(

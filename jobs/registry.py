@@ -80,18 +80,20 @@ def route(name: str, source: str, target: str, *, engine: str | None = None) -> 
     """Return the cheapest way from one format to another; empty when there is none.
 
     The operation asked for does the last hop; conversions lead to it. An engine asked for must take part.
+
+    :param target: empty for an operation that makes no other format; nothing leads to it.
     """
     last = [record for record in named(name) if record.conversions]
     best: tuple[float, tuple[Hop, ...]] | None = None
-    for cost, way in _ways(source):
+    for cost, way in _ways(source) if target else ((0.0, ()),):
         here = way[-1].target if way else source
         for record in last:
-            if not record.offers(here, target):
+            if not record.offers(here, target or None):
                 continue
             # What takes any format takes all of them at once.
-            takes = here if (here, target) in record.conversions else ""
+            takes = here if (here, target or None) in record.conversions else ""
             hops = (*way, Hop(record, takes, target))
-            if engine and all(step.operation.engine != engine for step in hops):
+            if engine and not any(step.operation.answers_to(engine) for step in hops):
                 continue
             total = cost + record.cost
             if best is None or total < best[0]:
@@ -106,7 +108,7 @@ def offered(name: str, source: str | None, target: str | None, *, engine: str | 
         return True
     sources = {s for record in records for s, _ in record.conversions}
     targets = {t for record in records for _, t in record.conversions}
-    if target not in targets and None not in targets:
+    if target not in targets:
         return False
     if source is None or None in sources:
         return True

@@ -17,7 +17,7 @@ def inputs(task: Task, option: str = "input") -> list[File]:
     rows = File.objects.filter(
         task__needed_by__task=task, task__needed_by__option=option, task__status=Status.FINISHED
     )
-    return list(rows.order_by("task__needed_by__position", "position"))
+    return list(rows.select_related("task").order_by("task__needed_by__position", "position"))
 
 
 def plan(task: Task) -> tuple[Hop, ...]:
@@ -29,7 +29,8 @@ def plan(task: Task) -> tuple[Hop, ...]:
     records = registry.named(task.operation)
     if not records:
         raise errors.InvalidConversionType
-    target = task.payload.get("output_format", "")
+    has_target = any(target for record in records for _, target in record.conversions)
+    target = task.payload.get("output_format", "") if has_target else ""
     engine = task.payload.get("engine")
     if not any(record.conversions for record in records):
         return (Hop(records[0], "", ""),)
@@ -86,6 +87,12 @@ def _sentence(task: Task, sources: Mapping[str, str], target: str, engine: str |
     stuck = next((s for s in sources if not registry.route(task.operation, s, target, engine=engine)), "")
     by = f" by {engine}" if engine else ""
     text = f"This conversion type is not supported: {stuck or 'a file without extension'} to {target}{by}."
+    if not target:
+        known = {start for record in registry.named(task.operation) for start, _ in record.conversions}
+        text = (
+            f"{task.operation} does not take {stuck.upper() or 'files without extension'}{by};"
+            f" it takes: {', '.join(sorted(filter(None, known)))}."
+        )
     if stuck and stuck != formats.of(sources[stuck]) and not task.payload.get("input_format"):
         text += f" {sources[stuck]} is {stuck.upper()} by its content."
     return text

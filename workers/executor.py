@@ -182,12 +182,16 @@ class _Performance:
         outputs = here / "out"
         outputs.mkdir(parents=True)
         brought = self._bring(rows, here)
+        source = self.hop.source
+        if not source and self.hop.operation.inputs is Inputs.EACH and rows:
+            source = routing.format_of(self.task, rows[0])
         work = Work(
             inputs=tuple(brought),
             names=tuple(row.name for row in rows),
+            origins=tuple(row.task.name or f"{row.task_id}" for row in rows),
             output_dir=outputs,
-            input_format=self.hop.source,
-            output_format=self.hop.target,
+            input_format=source,
+            output_format=self.hop.target or source,
             options=self.options,
             related=self.related,
         )

@@ -1,8 +1,12 @@
-"""The options of a watermark, as the watermark operation has them, with ``watermark_`` before each name."""
+"""The options of a watermark: ``watermark_...`` in conversions, without that in the watermark operation."""
 
 from __future__ import annotations
 
-from jobs.contract import Option
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from jobs.contract import Option, Work
 
 FONTS = (
     *("Andale Mono", "Arial", "Arial Black", "Arial Bold", "Arial Bold Italic", "Arial Italic"),
@@ -87,3 +91,22 @@ OPTIONS = (
         maximum=360,
     ),
 )
+PREFIX = "watermark_"
+OPERATION_OPTIONS = tuple(
+    replace(option, name=option.name.removeprefix(PREFIX), help=option.help.replace(PREFIX, ""))
+    for option in OPTIONS
+)
+"""The same for the watermark operation, which takes one of ``text`` and ``image``."""
+ONE_OF = ("text", "image")
+
+
+def as_conversion(work: Work, **more: Any) -> Work:
+    """Return a work of the watermark operation as a conversion with a watermark, and with more options."""
+    names = {option.name for option in OPERATION_OPTIONS}
+    return replace(
+        work, options={**_prefixed(work.options, names), **more}, related=_prefixed(work.related, names)
+    )
+
+
+def _prefixed(values: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {f"{PREFIX}{name}" if name in names else name: value for name, value in values.items()}

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Pair = tuple[str | None, str | None]
-"""Input and output format; None where the operation has no such side."""
+"""Input and output format; None where the operation has no such side: it takes any format, makes no other."""
 
 
 class Inputs(enum.Enum):
@@ -55,9 +55,12 @@ class Work:
     inputs: tuple[Path, ...] = ()
     names: tuple[str, ...] = ()
     """The customer's name of each input, cleaned; only for what must show it (archives, exports)."""
+    origins: tuple[str, ...] = ()
+    """The name of the task that each input came from; a task on its own is named by its id."""
     output_dir: Path
     input_format: str = ""
     output_format: str = ""
+    """The format wanted; the input's own where the operation leaves it as it is."""
     options: Mapping[str, Any] = field(default_factory=dict)
     related: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Files that belong to an option: those of the tasks it names, or its own stored content."""
@@ -164,14 +167,22 @@ class Operation:
     """The queue its tasks wait in; empty for what no worker runs."""
     run: Runner
     engine: str | None = None
+    aliases: frozenset[str] = frozenset()
+    """Other engines' names that this one answers to: commercial ones that it stands in for."""
     conversions: frozenset[Pair] = frozenset()
     options: tuple[Option, ...] = ()
+    one_of: tuple[str, ...] = ()
+    """Options of which at least one must be given."""
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
     max_seconds: int = limits.ENGINE_SECONDS
     """The longest one run may take, whatever ``timeout`` the customer set."""
     tool: Tool | None = None
+
+    def answers_to(self, engine: str) -> bool:
+        """Tell whether this is the engine of that name, or stands in for it."""
+        return engine == self.engine or engine in self.aliases
 
     def offers(self, source: str | None, target: str | None) -> bool:
         """Tell whether this converts the one format to the other (canonical names)."""
