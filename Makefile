@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test attack check fix bench
+.PHONY: help setup demo up test attack check fix bench matrix
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -41,3 +41,6 @@ fix: setup ## let ruff mend what it can
 
 bench: setup ## measure speed and memory, each beside its floor
 	@$(PYTHON) -m deploy.bench
+
+matrix: setup ## try every conversion on offer with real files, and print what came of each
+	@$(PYTHON) -m deploy.matrix

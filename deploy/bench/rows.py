@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from deploy.client import Client, new_text
 from engines import libreoffice
 from engines._support import launcher
 from engines._support.cells import Cell
 from engines._support.room import OUTPUT, Room
 from jobs.contract import Context, Operation, Work
 
-from .client import Client, new_text
 from .measure import Row, in_turn, timed
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "samples"

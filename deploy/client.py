@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import urllib.request
 import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-BOUNDARY = "athanor-bench"
+BOUNDARY = "athanor-client"
 
 
 class Client:
@@ -72,6 +73,13 @@ class Client:
         if job["status"] != "finished":
             raise RuntimeError(f"the job did not finish: {json.dumps(job)[:2000]}")
         return job
+
+
+def download(url: str) -> bytes:
+    """Return what is at a URL that an export gave."""
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own service's
+        content: bytes = answer.read()
+    return content
 
 
 def new_text() -> str:
