@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.stack import Stack
 
-from . import rows
+from . import engine_rows, rows
 from .measure import say, table
 
 IDLE_TARGET = 700 * 1024**2
@@ -40,7 +40,7 @@ def _measure(folder: Path, count: int, only: str) -> None:
     idle = rows.resident_bytes(os.getpid())
     bench = rows.Bench(rows.about(folder / "var"), folder, count)
     done = []
-    for row in rows.ROWS:
+    for row in (*rows.ROWS, *engine_rows.ROWS):
         if only in row.__name__:
             say(f"measuring: {(row.__doc__ or '').splitlines()[0]}")
             done.append(row(bench))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from deploy.client import Client, new_text
-from engines import libreoffice
 from engines._support import launcher
 from engines._support.cells import Cell
 from engines._support.room import OUTPUT, Room
-from jobs.contract import Context, Operation, Work
 
 from .measure import Row, in_turn, timed
 
@@ -103,21 +100,6 @@ def passing_through(bench: Bench) -> Row:
     return Row("import/raw to export/url", ours, floor, "GET /healthz", 0.120, is_ratio=False)
 
 
-@dataclass
-class _Quiet:
-    """A context for running an engine outside any worker."""
-
-    owner: str = "bench"
-    deadline: float = field(default_factory=lambda: time.monotonic() + 600)
-    stopped: str | None = None
-
-    def progress(self, percent: float, message: str | None = None) -> None:
-        """Nobody looks."""
-
-    def record(self, *, argv: object, output: str) -> None:
-        """Nobody looks."""
-
-
 def locking_in(bench: Bench) -> Row:
     """The smallest program, from its start in a room of its own to its end, over the same program bare."""
 
@@ -130,114 +112,11 @@ def locking_in(bench: Bench) -> Row:
     return Row("locking a program in", took, floor, "true", 0.010, is_ratio=False, is_added=True)
 
 
-def document(bench: Bench) -> Row:
-    """DOCX to PDF, over the same conversion by the warm engine alone."""
-    # The longest document among the samples, as a DOCX.
-    made = bench.client.convert(bench.client.upload(SAMPLES / "jod_multi_page.doc"), output_format="docx")
-    task = next(each["id"] for each in made["tasks"] if each["name"] == "convert")
-    source = bench.folder / "pages.docx"
-    _download(made, source)
-    record = next(each for each in libreoffice.OPERATIONS if each.offers("docx", "pdf"))
-    context: Context = _Quiet()
-    ours, floor = in_turn(
-        bench.count,
-        lambda: timed(lambda: bench.client.convert(task, output_format="pdf")),
-        lambda: _alone(record, source, context),
-    )
-    return Row("docx to pdf", ours, floor, "warm engine alone", 1.25, is_ratio=True)
-
-
-def _alone(record: Operation, source: Path, context: Context) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        inside = Path(folder, "in.docx")
-        inside.write_bytes(source.read_bytes())
-        out = Path(folder, "out")
-        out.mkdir()
-        options = {option.name: option.default for option in record.options}
-        work = Work(
-            inputs=(inside,), output_dir=out, input_format="docx", output_format="pdf", options=options
-        )
-        return timed(lambda: record.run(work, context))
-
-
-def image(bench: Bench) -> Row:
-    """A photo of 12 megapixels to WebP, 1920 pixels wide, over ImageMagick's command line."""
-    from . import inputs
-
-    source = inputs.photo(bench.folder)
-    task = bench.client.upload(source)
-    target = f"{bench.folder / 'floor.webp'}"
-    ours, floor = in_turn(
-        bench.count,
-        lambda: timed(lambda: bench.client.convert(task, output_format="webp", width=1920)),
-        lambda: bench.command("/usr/bin/convert", f"{source}", "-resize", "1920x", target),
-    )
-    return Row("12 MP jpg to webp 1920", ours, floor, "convert", 1.15, is_ratio=True)
-
-
-def video(bench: Bench) -> Row:
-    """Ten seconds of 1080p video, over ffmpeg with the same arguments."""
-    from . import inputs
-
-    source = inputs.clip(bench.folder)
-    task = bench.client.upload(source)
-    options = {"output_format": "mkv", "preset": "ultrafast", "height": 720}
-    bench.client.convert(task, **options)
-    argv = _arguments(bench, "ffmpeg", f"{source}", f"{bench.folder / 'floor.mkv'}")
-    ours, floor = in_turn(
-        bench.count,
-        lambda: timed(lambda: bench.client.convert(task, **options)),
-        lambda: bench.command(*argv),
-    )
-    return Row("10 s 1080p to 720p", ours, floor, "ffmpeg, same arguments", 1.05, is_ratio=True)
-
-
-def pages(bench: Bench) -> Row:
-    """A PDF to PNG pages, over pdftoppm."""
-    task = bench.client.upload(SAMPLES / "jod_multi_page.doc")
-    job = bench.client.convert(task, output_format="pdf")
-    pdf = next(each["id"] for each in job["tasks"] if each["name"] == "convert")
-    source = bench.folder / "pages.pdf"
-    _download(job, source)
-    ours, floor = in_turn(
-        bench.count,
-        lambda: timed(lambda: bench.client.convert(pdf, output_format="png", pixel_density=150)),
-        lambda: bench.command("pdftoppm", "-png", "-r", "150", f"{source}", f"{bench.folder / 'floor'}"),
-    )
-    return Row("pdf to png pages, 150 dpi", ours, floor, "pdftoppm", 1.20, is_ratio=True)
-
-
-def _download(job: dict[str, object], into: Path) -> None:
-    from urllib.request import urlopen
-
-    tasks = job["tasks"]
-    assert isinstance(tasks, list)
-    url = next(each for each in tasks if each["name"] == "export")["result"]["files"][0]["url"]
-    with urlopen(url) as answer:
-        into.write_bytes(answer.read())
-
-
-def _arguments(bench: Bench, program: str, source: str, target: str) -> list[str]:
-    """Return the command line the worker used last, on files of ours."""
-    import sqlite3
-
-    with sqlite3.connect(f"file:{bench.about['database']}?mode=ro", uri=True) as database:
-        query = "select arguments from jobs_task where engine = ? order by ended_at desc limit 1"
-        [text] = database.execute(query, (program,)).fetchone()
-    line = next(line for line in reversed(text.splitlines()) if line.startswith(program))
-    argv = [source if word.endswith("/in.mp4") else word for word in line.split()]
-    return [target if word.endswith("/in.mkv") else word for word in argv]
-
-
 ROWS: tuple[Callable[[Bench], Row], ...] = (
     accepting,
     claiming,
     passing_through,
     locking_in,
-    document,
-    image,
-    pages,
-    video,
 )
 
 
