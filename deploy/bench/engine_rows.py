@@ -76,9 +76,8 @@ def image(bench: Bench) -> Row:
 def small_images(bench: Bench) -> Row:
     """Many small images in one job, over as many bare starts of ImageMagick."""
     source = inputs.small_image(bench.folder)
-    task = bench.client.upload(source)
-    asked = {"operation": "convert", "input": task, "output_format": "png", "width": 100}
-    tasks = {f"image-{number}": asked for number in range(SMALL_IMAGES)}
+    uploads = [bench.client.upload(source) for _ in range(SMALL_IMAGES)]
+    tasks = {"all": {"operation": "convert", "input": uploads, "output_format": "png", "width": 100}}
 
     def floor() -> float:
         argv = ("/usr/bin/convert", f"{source}", "-resize", "100x", f"{bench.folder / 'floor.png'}")
