@@ -8,7 +8,7 @@ export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test attack check fix bench matrix
+.PHONY: help setup demo up test attack check fix bench matrix docs
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
@@ -44,3 +44,6 @@ bench: setup ## measure speed and memory, each beside its floor
 
 matrix: setup ## try every conversion on offer with real files, and print what came of each
 	@$(PYTHON) -m deploy.matrix
+
+docs: setup ## write the pages of docs/ anew, from the records
+	@$(ASIDE) $(PYTHON) manage.py docs

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import reference
 from jobs import intake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +49,12 @@ def test_the_readme_s_job_is_one_we_take(owner):
     draft = intake.parse_job(json.loads(payload), owner=owner)
 
     assert [task.operation for task in draft.tasks] == ["import/raw", "convert", "export/url"]
+
+
+@pytest.mark.parametrize("path", reference.pages(), ids=lambda path: path.name)
+def test_pages_written_from_the_records_are_as_make_docs_writes_them(path):
+    assert path.read_text() == reference.pages()[path]
+
+
+def test_the_readme_counts_right():
+    assert reference.sentence() in re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
