@@ -239,6 +239,7 @@ OPERATIONS = (
         "Make one PDF of files, in their order, with the bookmarks, links and forms of all.",
         merge,
         inputs=Inputs.ALL,
+        repeats=True,
         conversions=frozenset({("pdf", "pdf")}),
     ),
     _operation(
