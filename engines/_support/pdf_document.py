@@ -38,25 +38,26 @@ def opened(path: Path, password: str | None, *, name: str = "The file") -> Itera
     with _unlocked(path, password, name) as pdf:
         # It may say what it likes, but what it says is known before its pages are looked for.
         claimed = pdf.Root.Pages.get("/Count", 0) if "/Pages" in pdf.Root else 0
-        check_count(claimed if isinstance(claimed, int) else 0)
+        check_count(claimed if isinstance(claimed, int) else 0, f"{name} has")
         try:
             count = len(pdf.pages)
         except (pikepdf.PdfError, RuntimeError) as error:
-            raise Refused("OpenFailed") from error
+            raise _unreadable(name) from error
         if not count:
             raise Refused("OpenFailed", f"{name} has no pages.")
-        check_count(count)
+        check_count(count, f"{name} has")
         yield Opened(pdf, count, any(_REPAIRED in f"{each}" for each in pdf.get_warnings()))
 
 
-def check_count(pages: int) -> None:
+def check_count(pages: int, what_has: str) -> None:
     """Refuse a document that has too many pages.
 
+    :param what_has: how the refusal begins.
     :raises Refused: when it does.
     """
     if pages > limits.PDF_PAGES:
         raise Refused(
-            "FileTooLarge", f"The document has {pages:,} pages; at most {limits.PDF_PAGES:,} are allowed."
+            "FileTooLarge", f"{what_has} {pages:,} pages; at most {limits.PDF_PAGES:,} are allowed."
         )
 
 
@@ -92,5 +93,9 @@ def _unlocked(path: Path, password: str | None, name: str) -> pikepdf.Pdf:
         except pikepdf.PasswordError:
             continue
         except (pikepdf.PdfError, RuntimeError) as error:
-            raise Refused("OpenFailed") from error
+            raise _unreadable(name) from error
     raise Refused("PasswordRequired", LOCKED.format(name))
+
+
+def _unreadable(name: str) -> Refused:
+    return Refused("OpenFailed", f"{name} could not be opened. It is damaged or no PDF.")

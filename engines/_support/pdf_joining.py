@@ -8,7 +8,7 @@ from typing import Any
 
 import pikepdf
 
-from engines._support.pdf_links import entries, named, part
+from engines._support.pdf_links import entries, named, numbered, part
 
 OF_FIELDS = ("/DA", "/Q")
 """What fields without it have of the form they are in."""
@@ -52,7 +52,8 @@ def _fields(form: Any) -> Iterator[Any]:
 
 
 def _rename(field: Any, taken: set[str]) -> None:
-    name = candidate = f"{field.get('/T', '')}"
+    given = field.get("/T")
+    name = candidate = f"{given}" if isinstance(given, pikepdf.String) else ""
     number = 2
     while candidate and candidate in taken:
         candidate, number = f"{name}-{number}", number + 1
@@ -102,18 +103,12 @@ def join_labels(pdf: pikepdf.Pdf, parts: Sequence[Part]) -> None:
         return
     numbers = pikepdf.Array()
     for each in parts:
-        found = {0: pikepdf.Dictionary(S=pikepdf.Name.D), **_labels(part(each.catalogue, "/PageLabels"))}
+        own = numbered(pdf, part(each.catalogue, "/PageLabels"))
+        found = {0: pikepdf.Dictionary(S=pikepdf.Name.D), **own}
         for start, label in sorted(found.items()):
             if 0 <= start < each.count and isinstance(label, pikepdf.Dictionary):
                 numbers.extend(pikepdf.Array([each.first + start, label]))
     pdf.Root.PageLabels = pikepdf.Dictionary(Nums=numbers)
-
-
-def _labels(tree: Any) -> dict[int, Any]:
-    try:
-        return dict(pikepdf.NumberTree(tree).items())
-    except (pikepdf.PdfError, RuntimeError, ValueError, TypeError):
-        return {}
 
 
 def join_names(pdf: pikepdf.Pdf, parts: Sequence[Part]) -> None:
@@ -121,9 +116,9 @@ def join_names(pdf: pikepdf.Pdf, parts: Sequence[Part]) -> None:
     places: dict[str, Any] = {}
     attached: dict[str, Any] = {}
     for each in parts:
-        for name, place in named(each.catalogue).items():
+        for name, place in named(pdf, each.catalogue).items():
             places.setdefault(name.removeprefix("/"), place)
-        for name, file in entries(part(part(each.catalogue, "/Names"), "/EmbeddedFiles")).items():
+        for name, file in entries(pdf, part(part(each.catalogue, "/Names"), "/EmbeddedFiles")).items():
             key = name if name not in attached else f"{name} ({each.name})"
             attached.setdefault(key, file)
     for key, found in (("/Dests", places), ("/EmbeddedFiles", attached)):

@@ -22,25 +22,34 @@ def notes(page: pikepdf.Page) -> list[Any]:
     return [each for each in part(page.obj, "/Annots", pikepdf.Array) if isinstance(each, pikepdf.Dictionary)]
 
 
-def entries(tree: Any) -> Mapping[str, Any]:
+def entries(pdf: pikepdf.Pdf, tree: Any) -> dict[str, Any]:
     """Return the entries of a tree of names; none when it is broken."""
+    return _leaves(pdf, tree, pikepdf.NameTree)
+
+
+def numbered(pdf: pikepdf.Pdf, tree: Any) -> dict[int, Any]:
+    """Return the entries of a tree of numbers; none when it is broken."""
+    return _leaves(pdf, tree, pikepdf.NumberTree)
+
+
+def _leaves(pdf: pikepdf.Pdf, tree: Any, kind: Any) -> dict[Any, Any]:
     try:
-        return dict(pikepdf.NameTree(tree).items())
+        # It must be a document's own, not a part of something that is.
+        return dict(kind(tree if tree.is_indirect else pdf.make_indirect(tree)).items())
     except (pikepdf.PdfError, RuntimeError, ValueError, TypeError):
         return {}
 
 
-def named(catalogue: Any) -> dict[str, Any]:
-    """Return the places in a document that have names."""
+def named(pdf: pikepdf.Pdf, catalogue: Any) -> dict[str, Any]:
+    """Return the places that have names in a document, or in what was one."""
     old = part(catalogue, "/Dests")
-    return {key: old[key] for key in old.keys()} | {  # noqa: SIM118 - no mapping
-        **entries(part(part(catalogue, "/Names"), "/Dests"))
-    }
+    new = entries(pdf, part(part(catalogue, "/Names"), "/Dests"))
+    return {**{key: old[key] for key in old.keys()}, **new}  # noqa: SIM118 - no mapping
 
 
 def write_out_names(pdf: pikepdf.Pdf) -> None:
     """Let links and bookmarks lead to places themselves, not to names of places."""
-    places = {name: place for name, each in named(pdf.Root).items() if (place := _place(each))}
+    places = {name: place for name, each in named(pdf, pdf.Root).items() if (place := _place(each))}
     if not places:
         return
     for page in pdf.pages:

@@ -28,7 +28,7 @@ def merge(order: Mapping[str, Any], percent: Callable[[float], None]) -> dict[st
         for path, name in zip(order["inputs"], order["names"], strict=True):
             # Open until all is written: what is in streams is not read before.
             source = stack.enter_context(opened(Path(path), order["password"], name=name))
-            check_count(len(made.pages) + source.count)
+            check_count(len(made.pages) + source.count, "The result would have")
             parts.append(_add(made, source.pdf, name))
             versions.append(source.pdf.pdf_version)
             damaged = damaged or source.damaged

@@ -9,7 +9,7 @@ from pypdf.constants import UserAccessPermissions as May
 
 from engines import qpdf
 from engines._support import pages, qpdf_job
-from engines.tests.context import RunContext
+from engines.tests.qpdf_runs import operation, read, run
 from jobs.contract import OptionProblem, Work
 from jobs.contract.errors import (
     ConversionFailed,
@@ -20,34 +20,11 @@ from jobs.contract.errors import (
     TooMuchOutput,
 )
 
-READING = {"password": None}
-PROTECTING = {
-    **READING,
-    "set_password": None,
-    "set_owner_password": None,
-    "allow_extract": True,
-    "allow_accessibility": True,
-    "allow_modify": "all",
-    "allow_print": "full",
-}
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _closed():
     yield
     qpdf.WARM.close()
-
-
-def operation(name):
-    [found] = [op for op in qpdf.OPERATIONS if op.name == name]
-    return found
-
-
-def read(name, **options):
-    op = operation(name)
-    known = {o.name: o.default for o in op.options}
-    assert set(options) <= set(known)
-    return known | {o.name: o.read(options[o.name]) for o in op.options if o.name in options}
 
 
 def planned(name, **options):
@@ -65,27 +42,9 @@ def planned(name, **options):
     return order
 
 
-@pytest.fixture
-def made(tmp_path):
-    """Run an operation on a document; return the paths of what was made."""
-    out = tmp_path / "out"
-
-    def run(name, path, **options):
-        out.mkdir(exist_ok=True)
-        for earlier in out.iterdir():
-            earlier.rename(tmp_path / f"earlier-{earlier.name}")
-        work = Work(
-            inputs=(path,),
-            output_dir=out,
-            input_format="pdf",
-            output_format="pdf",
-            options=read(name, **options),
-        )
-        run.context = RunContext()
-        run.result = operation(name).run(work, run.context)
-        return [file.path for file in run.result.files]
-
-    return run
+def made(name, path, **options):
+    files, _, _ = run(name, path, **options)
+    return files
 
 
 @pytest.fixture
@@ -172,12 +131,11 @@ def test_a_conversion_does_what_is_asked_for(options, keys):
     assert set(job) - {"inputFile", "outputFile"} == keys
 
 
-def test_no_secret_is_shown_to_operators(made, paper):
-    made(
-        "pdf/encrypt", paper(100, password="old"), password="old", set_password="new", set_owner_password="x9"
-    )
+def test_no_secret_is_shown_to_operators(paper):
+    new = {"set_password": "new", "set_owner_password": "x9"}
+    _, _, context = run("pdf/encrypt", paper(100, password="old"), password="old", **new)
 
-    [(argv, words)] = made.context.recorded
+    [(argv, words)] = context.recorded
     shown = json.loads(argv[1])
     assert {name: shown[name] for name in qpdf.WARM.secret} == dict.fromkeys(qpdf.WARM.secret, "***")
     assert "old" not in words and "new" not in words and "x9" not in words
@@ -216,7 +174,7 @@ def test_one_of_the_passwords_is_needed():
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("password", ["secret", "-x", "--", "@file", "two\nlines", "Grüße 日本", "p" * 127])
-def test_any_password_opens_what_it_was_set_for(made, paper, password):
+def test_any_password_opens_what_it_was_set_for(paper, password):
     [file] = made("pdf/encrypt", paper(111), set_password=password)
 
     assert not PdfReader(file).decrypt("wrong")
@@ -254,7 +212,7 @@ EVERYTHING = (
         ),
     ],
 )
-def test_what_is_not_allowed_is_forbidden_and_nothing_else(made, paper, options, forbidden):
+def test_what_is_not_allowed_is_forbidden_and_nothing_else(paper, options, forbidden):
     [file] = made("pdf/encrypt", paper(100), set_owner_password="o", **options)
 
     may = allowed(file)
@@ -262,17 +220,17 @@ def test_what_is_not_allowed_is_forbidden_and_nothing_else(made, paper, options,
 
 
 @pytest.mark.needs("qpdf")
-def test_reading_aloud_cannot_be_forbidden_and_that_is_said(made, paper):
-    [file] = made("pdf/encrypt", paper(100), set_owner_password="o", allow_accessibility=False)
+def test_reading_aloud_cannot_be_forbidden_and_that_is_said(paper):
+    [file], result, _ = run("pdf/encrypt", paper(100), set_owner_password="o", allow_accessibility=False)
 
     assert allowed(file) & May.EXTRACT_TEXT_AND_GRAPHICS
-    assert "allow_accessibility has no effect" in made.result.message
+    assert "allow_accessibility has no effect" in result.message
 
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("algorithm", ["RC4-40", "RC4-128", "AES-128", "AES-256"])
 @pytest.mark.parametrize("given", ["open", "owner"])
-def test_either_password_takes_any_protection_away(made, paper, algorithm, given):
+def test_either_password_takes_any_protection_away(paper, algorithm, given):
     path = paper(111, password="open", owner="owner", algorithm=algorithm)
 
     [file] = made("pdf/decrypt", path, password=given)
@@ -283,14 +241,14 @@ def test_either_password_takes_any_protection_away(made, paper, algorithm, given
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-256"])
-def test_a_password_beyond_ascii_opens(made, paper, algorithm):
+def test_a_password_beyond_ascii_opens(paper, algorithm):
     path = paper(111, password="Grüße", algorithm=algorithm)
 
     assert widths(*made("pdf/decrypt", path, password="Grüße")) == [111]
 
 
 @pytest.mark.needs("qpdf")
-def test_what_has_no_password_is_left_as_it_is(made, paper):
+def test_what_has_no_password_is_left_as_it_is(paper):
     assert widths(*made("pdf/decrypt", paper(111))) == [111]
     assert widths(*made("pdf/decrypt", paper(111), password="needless")) == [111]
 
@@ -310,7 +268,7 @@ OTHERS = {
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("given", [{}, {"password": "wrong"}])
 @pytest.mark.parametrize("name", set(OTHERS) - {"merge"})
-def test_a_missing_or_wrong_password_is_asked_for(made, paper, name, given):
+def test_a_missing_or_wrong_password_is_asked_for(paper, name, given):
     with pytest.raises(PasswordRequired, match="Set the password option to the right one"):
         made(name, paper(100, password="open"), **given, **OTHERS[name])
 
@@ -318,7 +276,7 @@ def test_a_missing_or_wrong_password_is_asked_for(made, paper, name, given):
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", ["pdf/split-pages", "pdf/extract-pages", "pdf/rotate-pages", "watermark"])
 @pytest.mark.parametrize("algorithm", ["RC4-128", "AES-128", "AES-256"])
-def test_what_is_protected_stays_protected_the_same(made, paper, name, algorithm):
+def test_what_is_protected_stays_protected_the_same(paper, name, algorithm):
     path = paper(111, 111, password="open", owner="owner", algorithm=algorithm)
 
     files = made(name, path, password="open", **OTHERS[name])
@@ -333,7 +291,7 @@ def test_what_is_protected_stays_protected_the_same(made, paper, name, algorithm
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("password", [None, "open"])
-def test_every_page_becomes_a_document_with_a_plain_number(made, paper, password):
+def test_every_page_becomes_a_document_with_a_plain_number(paper, password):
     path = paper(*range(101, 113), password=password)
 
     files = made("pdf/split-pages", path, password=password or "")
@@ -344,14 +302,14 @@ def test_every_page_becomes_a_document_with_a_plain_number(made, paper, password
 
 
 @pytest.mark.needs("qpdf")
-def test_a_single_page_is_split_too(made, paper):
+def test_a_single_page_is_split_too(paper):
     [file] = made("pdf/split-pages", paper(100))
 
     assert file.name == "in-1.pdf"
 
 
 @pytest.mark.needs("qpdf")
-def test_more_pages_than_files_are_allowed_are_not_split(made, paper):
+def test_more_pages_than_files_are_allowed_are_not_split(paper):
     with pytest.raises(TooMuchOutput, match="has 2,001 pages; at most 2,000 can be split"):
         made("pdf/split-pages", paper(*[100] * 2001))
 
@@ -366,13 +324,13 @@ def test_more_pages_than_files_are_allowed_are_not_split(made, paper):
         ("8-99", [108, 109, 110]),
     ],
 )
-def test_pages_are_taken_in_the_order_wanted(made, paper, text, expected):
+def test_pages_are_taken_in_the_order_wanted(paper, text, expected):
     assert widths(*made("pdf/extract-pages", paper(*range(101, 111)), pages=text)) == expected
 
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", ["pdf/extract-pages", "convert", "pdf/rotate-pages", "watermark"])
-def test_pages_beyond_the_end_are_named(made, paper, name):
+def test_pages_beyond_the_end_are_named(paper, name):
     with pytest.raises(ConversionFailed, match="page 4, but the document has only 3 pages"):
         made(name, paper(100, 100, 100), **OTHERS[name] | {"pages": "4-"})
 
@@ -393,21 +351,21 @@ def test_pages_beyond_the_end_are_named(made, paper, name):
         (90, 180, 180),
     ],
 )
-def test_a_sign_turns_from_how_the_page_stands(made, paper, stands, rotation, then):
+def test_a_sign_turns_from_how_the_page_stands(paper, stands, rotation, then):
     [file] = made("pdf/rotate-pages", paper(100, 100, rotate=stands), rotation=rotation)
 
     assert [page.rotation % 360 for page in PdfReader(file).pages] == [then, then]
 
 
 @pytest.mark.needs("qpdf")
-def test_only_the_pages_asked_for_are_turned(made, paper):
+def test_only_the_pages_asked_for_are_turned(paper):
     [file] = made("pdf/rotate-pages", paper(100, 100, 100, 100), rotation="+90", pages="1,3-4")
 
     assert [page.rotation for page in PdfReader(file).pages] == [90, 0, 90, 90]
 
 
 @pytest.mark.needs("qpdf")
-def test_a_conversion_chooses_pages_and_protects(made, paper):
+def test_a_conversion_chooses_pages_and_protects(paper):
     [file] = made("convert", paper(101, 102, 103), pages="2-", set_password="p", allow_print="low")
 
     assert widths(file, "p") == [102, 103]
@@ -416,14 +374,14 @@ def test_a_conversion_chooses_pages_and_protects(made, paper):
 
 
 @pytest.mark.needs("qpdf")
-def test_a_conversion_with_its_password_takes_protection_away(made, paper):
+def test_a_conversion_with_its_password_takes_protection_away(paper):
     [file] = made("convert", paper(101, password="p"), password="p")
 
     assert not PdfReader(file).is_encrypted
 
 
 @pytest.mark.needs("qpdf")
-def test_a_conversion_leaves_what_nobody_spoke_of(made, paper):
+def test_a_conversion_leaves_what_nobody_spoke_of(paper):
     [file] = made("convert", paper(101, password="", owner="o"))
 
     assert PdfReader(file).is_encrypted and not allowed(file) & May.MODIFY
@@ -435,7 +393,7 @@ def test_a_conversion_leaves_what_nobody_spoke_of(made, paper):
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", set(OTHERS) - {"merge"})
 @pytest.mark.parametrize("content", [b"%PDF-1.4 hello", b"\x00\xff" * 3000])
-def test_what_is_no_document_cannot_be_opened(made, tmp_path, name, content):
+def test_what_is_no_document_cannot_be_opened(tmp_path, name, content):
     path = tmp_path / "in.pdf"
     path.write_bytes(content)
 
@@ -445,13 +403,13 @@ def test_what_is_no_document_cannot_be_opened(made, tmp_path, name, content):
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", set(OTHERS) - {"merge"})
-def test_a_document_without_pages_is_refused(made, paper, name):
+def test_a_document_without_pages_is_refused(paper, name):
     with pytest.raises(OpenFailed, match="The file has no pages"):
         made(name, paper(), **OTHERS[name])
 
 
 @pytest.mark.needs("qpdf")
-def test_an_empty_file_is_refused(made, tmp_path):
+def test_an_empty_file_is_refused(tmp_path):
     (tmp_path / "in.pdf").touch()
 
     with pytest.raises(EmptyFile):
@@ -460,22 +418,22 @@ def test_an_empty_file_is_refused(made, tmp_path):
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", ["pdf/decrypt", "watermark", "pdf/rotate-pages"])
-def test_a_repaired_document_says_so(made, samples, name):
-    [file] = made(name, samples / "qpdf_xref_loop.pdf", **OTHERS[name])
+def test_a_repaired_document_says_so(samples, name):
+    [file], result, _ = run(name, samples / "qpdf_xref_loop.pdf", **OTHERS[name])
 
-    assert "part of it may be missing" in made.result.message
+    assert "part of it may be missing" in result.message
     assert len(PdfReader(file).pages) == 30
 
 
 @pytest.mark.needs("qpdf")
 @pytest.mark.parametrize("name", set(OTHERS) - {"merge"})
-def test_a_document_with_too_many_pages_is_refused_with_the_limit(made, paper, name):
+def test_a_document_with_too_many_pages_is_refused_with_the_limit(paper, name):
     with pytest.raises(FileTooLarge, match="has 5,001 pages; at most 5,000 are allowed"):
         made(name, paper(*[100] * 5001), **OTHERS[name])
 
 
 @pytest.mark.needs("qpdf")
-def test_a_child_serves_the_next_after_a_refusal(made, paper):
+def test_a_child_serves_the_next_after_a_refusal(paper):
     with pytest.raises(PasswordRequired):
         made("pdf/decrypt", paper(100, password="p"))
 
