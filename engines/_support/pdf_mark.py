@@ -27,6 +27,7 @@ PICTURES = {
 """Pillow's names for what is read: always given, so that no content chooses its own reader."""
 NO_PICTURE = "The image must be a PNG, JPG, WebP, GIF, TIFF, BMP, SVG or PDF file."
 UNREADABLE = "The image of the watermark could not be opened."
+Image.MAX_IMAGE_PIXELS = None  # limits.check_picture knows how many there may be
 _ORIENTATION = 0x0112
 _ICC_KINDS = {"RGB": b"RGB ", "L": b"GRAY"}
 _GROUP = pikepdf.Dictionary(S=pikepdf.Name.Transparency)
@@ -82,7 +83,7 @@ def image(pdf: pikepdf.Pdf, path: Path) -> Iterator[Mark]:
 
 
 _TROUBLE = (
-    *(librsvg.Undrawable, pikepdf.PdfError, pikepdf.PasswordError, Image.DecompressionBombError),
+    *(librsvg.Undrawable, pikepdf.PdfError, pikepdf.PasswordError),
     *(OSError, RuntimeError, ValueError, TypeError, IndexError, SyntaxError),
 )
 """What libraries make of files that are damaged, or locked."""
@@ -110,7 +111,7 @@ def _picture(pdf: pikepdf.Pdf, picture: Image.Image, path: Path) -> Mark:
     is_plain = picture.format == "JPEG" and picture.mode in _ICC_KINDS
     if is_plain and picture.getexif().get(_ORIENTATION, 1) == 1:
         picture.load()  # if it is damaged, now is the time to know
-        shown = _stream(pdf, picture, path.read_bytes(), filter_name=pikepdf.Name.DCTDecode)
+        shown = _stream(pdf, picture, path.read_bytes(), Filter=pikepdf.Name.DCTDecode)
     else:
         shown = _pixels(pdf, ImageOps.exif_transpose(picture))
     return Mark(shown, float(shown.Width), float(shown.Height), (shown.Width, 0, 0, shown.Height, 0, 0))
@@ -131,13 +132,13 @@ def _pixels(pdf: pikepdf.Pdf, picture: Image.Image) -> Any:
     return made
 
 
-def _stream(pdf: pikepdf.Pdf, picture: Image.Image, data: bytes, *, filter_name: Any = None) -> Any:
+def _stream(pdf: pikepdf.Pdf, picture: Image.Image, data: bytes, **coding: Any) -> Any:
     space: Any = pikepdf.Name.DeviceRGB if picture.mode == "RGB" else pikepdf.Name.DeviceGray
     profile = picture.info.get("icc_profile")
     if profile and profile[16:20] == _ICC_KINDS[picture.mode]:
         channels = len(picture.getbands())
         space = pikepdf.Array([pikepdf.Name.ICCBased, pdf.make_stream(profile, N=channels, Alternate=space)])
-    made = pdf.make_stream(
+    return pdf.make_stream(
         data,
         Type=pikepdf.Name.XObject,
         Subtype=pikepdf.Name.Image,
@@ -145,7 +146,5 @@ def _stream(pdf: pikepdf.Pdf, picture: Image.Image, data: bytes, *, filter_name:
         Height=picture.height,
         ColorSpace=space,
         BitsPerComponent=8,
+        **coding,
     )
-    if filter_name:
-        made.write(data, filter=filter_name)
-    return made

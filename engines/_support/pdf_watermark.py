@@ -157,7 +157,8 @@ def _lay(pdf: pikepdf.Pdf, page: Any, layer: Any, ends: tuple[Any, Any] | None) 
     page.Resources = used
     show = pdf.make_stream(f"/Artifact BMC q {name} Do Q EMC\n".encode())
     found = page.get("/Contents", pikepdf.Array())
-    content = list(found) if isinstance(found, pikepdf.Array) else [found]
+    listed = list(found) if isinstance(found, pikepdf.Array) else [found]
+    content = [each for each in listed if isinstance(each, pikepdf.Stream)]
     page.Contents = pikepdf.Array([ends[0], *content, ends[1], show] if ends else [show, *content])
 
 
