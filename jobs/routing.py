@@ -17,7 +17,18 @@ def inputs(task: Task, option: str = "input") -> list[File]:
     rows = File.objects.filter(
         task__needed_by__task=task, task__needed_by__option=option, task__status=Status.FINISHED
     )
-    return list(rows.select_related("task").order_by("task__needed_by__position", "position"))
+    found = list(rows.select_related("task").order_by("task__needed_by__position", "position"))
+    if option == "input" and any(record.repeats for record in registry.named(task.operation)):
+        return _repeated(task, found)
+    return found
+
+
+def _repeated(task: Task, found: list[File]) -> list[File]:
+    # Links are one for each task; how often it was named stands in the payload.
+    named = task.payload["input"]
+    places = {name: place for place, name in enumerate(dict.fromkeys(named))}
+    needed = dict(task.needs.filter(option="input").values_list("position", "needed_id"))
+    return [row for name in named for row in found if row.task_id == needed.get(places[name])]
 
 
 def plan(task: Task) -> tuple[Hop, ...]:
@@ -65,7 +76,8 @@ def options(task: Task) -> dict[str, Any]:
     if task.operation == "thumbnail" and here.name != "thumbnail":
         # Nobody looks at the pages behind those that are shown.
         payload["pages"] = f"1-{payload.get('count') or 1}"
-    for option in here.options:
+    # What takes all files together takes some that came by other ways, or by none.
+    for option in () if here.inputs is Inputs.ALL else here.options:
         declaring = [n for n, record in enumerate(records) if option.name in {o.name for o in record.options}]
         if task.hop != (declaring[0] if option.selects else declaring[-1]):
             payload.pop(option.name, None)

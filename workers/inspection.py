@@ -8,7 +8,8 @@ from jobs import files, registry, routing
 from jobs.contract import detection, errors, formats
 from jobs.models import File, Task
 
-LOCKED = "The file is protected by a password, and this conversion does not open protected files."
+LOCKED = "{} is protected by a password, and this conversion does not open protected files."
+OPENABLE = "{} is protected by a password. Set the password option to the right one."
 
 
 def inspect(task: Task, rows: Iterable[File]) -> None:
@@ -16,14 +17,15 @@ def inspect(task: Task, rows: Iterable[File]) -> None:
 
     :raises TaskError: with what the file is, or what helps.
     """
-    for row in rows:
+    files = list(rows)
+    for row in files:
         try:
-            _inspect(task, row)
+            _inspect(task, row, called="The file" if len(files) == 1 else row.name)
         except FileNotFoundError as error:
             raise errors.FileGone from error
 
 
-def _inspect(task: Task, row: File) -> None:
+def _inspect(task: Task, row: File, *, called: str) -> None:
     if not row.size:
         raise errors.EmptyFile
     path, taken = files.path(row.key), routing.format_of(task, row)
@@ -31,7 +33,8 @@ def _inspect(task: Task, row: File) -> None:
     if refusal := detection.refusal(taken, finding, asked=bool(task.payload.get("input_format"))):
         raise refusal
     if finding.encrypted and not task.payload.get("password"):
-        raise errors.PasswordRequired(None if _takes_password(task) else LOCKED)
+        sentence = OPENABLE if _takes_password(task) else LOCKED
+        raise errors.PasswordRequired(sentence.format(called))
     film = formats.group(task.payload.get("output_format")) == "video"
     detection.check(path, finding, taken=taken, film=film)
 

@@ -11,6 +11,7 @@ from typing import Any
 _ARGB32 = 0
 _SIDE = 32_000
 """Cairo draws no larger."""
+_WRITE = ctypes.CFUNCTYPE(c_int, c_void_p, c_void_p, ctypes.c_uint)
 
 
 class Undrawable(Exception):
@@ -54,10 +55,12 @@ def _libraries() -> tuple[Any, Any, Any]:
         (rsvg.rsvg_handle_get_geometry_for_layer, c_int, c_void_p, c_char_p, box, box, box, error),
         (rsvg.rsvg_handle_render_document, c_int, c_void_p, c_void_p, box, error),
         (cairo.cairo_image_surface_create, c_void_p, c_int, c_int, c_int),
+        (cairo.cairo_pdf_surface_create_for_stream, c_void_p, _WRITE, c_void_p, c_double, c_double),
         (cairo.cairo_image_surface_get_data, c_void_p, c_void_p),
         (cairo.cairo_image_surface_get_stride, c_int, c_void_p),
         (cairo.cairo_surface_status, c_int, c_void_p),
         (cairo.cairo_surface_flush, None, c_void_p),
+        (cairo.cairo_surface_finish, None, c_void_p),
         (cairo.cairo_surface_destroy, None, c_void_p),
         (cairo.cairo_create, c_void_p, c_void_p),
         (cairo.cairo_destroy, None, c_void_p),
@@ -133,5 +136,30 @@ class Drawing:
             data = self._cairo.cairo_image_surface_get_data(surface)
             stride = self._cairo.cairo_image_surface_get_stride(surface)
             return Pixels(width, height, ctypes.string_at(data, stride * height))
+        finally:
+            self._cairo.cairo_surface_destroy(surface)
+
+    def print(self, width: float, height: float) -> bytes:
+        """Return the whole document as a PDF of one page, its sides in points; text stays text.
+
+        :raises Undrawable: when it cannot be drawn, or not at this size.
+        """
+        made = bytearray()
+
+        def write(_closure: object, data: int, length: int) -> int:
+            made.extend(ctypes.string_at(data, length))
+            return 0
+
+        callback = _WRITE(write)  # Cairo calls it as long as there is a surface
+        surface = self._cairo.cairo_pdf_surface_create_for_stream(callback, None, width, height)
+        try:
+            brush = self._cairo.cairo_create(surface)
+            view = Box(0, 0, width, height)
+            drawn = self._rsvg.rsvg_handle_render_document(self._handle, brush, byref(view), None)
+            self._cairo.cairo_destroy(brush)
+            self._cairo.cairo_surface_finish(surface)
+            if not drawn or self._cairo.cairo_surface_status(surface):
+                raise Undrawable
+            return bytes(made)
         finally:
             self._cairo.cairo_surface_destroy(surface)

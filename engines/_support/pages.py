@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from jobs.contract import Option, OptionProblem
-from jobs.contract.errors import ConversionFailed
+from jobs.contract import Option, OptionProblem, limits
+from jobs.contract.errors import ConversionFailed, FileTooLarge
 
 _RANGE = r"\s*\d{1,7}\s*(?:-\s*(?:\d{1,7}\s*)?)?"
+SEVERAL = rf"{_RANGE}(?:,{_RANGE})*"
+"""What ranges look like."""
 
 
 def option(*, several: bool = True) -> Option:
@@ -16,10 +18,10 @@ def option(*, several: bool = True) -> Option:
         name="pages",
         help=f"The pages to convert, counted from 1: {'ranges' if several else 'one range'}"
         f" such as {'1-2,5' if several else '2-5'}, or 7- to the end. All when not given.",
-        pattern=rf"{_RANGE}(?:,{_RANGE})*" if several else _RANGE,
+        pattern=SEVERAL if several else _RANGE,
         example="1-2,5" if several else "2-5",
         selects=True,
-        check=_tidy,
+        check=tidy,
     )
 
 
@@ -42,6 +44,20 @@ def chosen(text: str | None, count: int) -> list[tuple[int, int]]:
     return ranges
 
 
+def listed(text: str, count: int) -> list[tuple[int, int]]:
+    """Return the ranges meant in the order they were written, of which one may come twice.
+
+    :raises ConversionFailed: when one of them lies wholly beyond the document's end, or they are too long.
+    """
+    ranges = [(first, min(last or count, count)) for first, last in bounds(text)]
+    for first, _ in ranges:
+        if first > count:
+            raise beyond(first, count)
+    if sum(last - first + 1 for first, last in ranges) > limits.PDF_PAGES:
+        raise FileTooLarge(f"The pages option asks for more than {limits.PDF_PAGES:,} pages in all.")
+    return ranges
+
+
 def beyond(page: int, count: int) -> ConversionFailed:
     """Return the failure for a page the document does not have."""
     has = "1 page" if count == 1 else f"{count} pages"
@@ -57,7 +73,11 @@ def bounds(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
+    """Return ranges without blanks.
+
+    :raises OptionProblem: when they cannot be meant.
+    """
     for first, last in bounds(text):
         if first == 0:
             raise OptionProblem("The pages are counted from 1.")

@@ -174,6 +174,8 @@ class Operation:
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
     inputs: Inputs = Inputs.EACH
+    repeats: bool = False
+    """Whether a task that is named twice is taken twice, since their order is what is asked for."""
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
     max_seconds: int = limits.ENGINE_SECONDS
