@@ -10,7 +10,7 @@ from wand.image import Image
 
 from engines._support.child import serve
 from engines._support.imagemagick_open import PARTIAL, Opening
-from engines._support.imagemagick_order import Order
+from engines._support.picture_order import Order
 from engines._support.imagemagick_pages import write_pages
 from engines._support.imagemagick_shape import shape
 from engines._support.imagemagick_watermark import lay_over

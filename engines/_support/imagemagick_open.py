@@ -15,7 +15,7 @@ from wand.image import Image
 from engines._support import jpeg_file, libheif, librsvg
 from engines._support.child import Refused
 from engines._support.exif import upright
-from engines._support.imagemagick_order import (
+from engines._support.picture_order import (
     ANIMATED,
     CODERS,
     DRAWINGS,

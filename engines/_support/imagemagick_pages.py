@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from wand.image import Image
 
 from engines._support import picture_pdf
-from engines._support.imagemagick_order import LOSSY, Order
+from engines._support.picture_order import LOSSY, Order
 from engines._support.imagemagick_write import writing
 
 _CHANGES = ("watermark_text", "colorspace", "quality", "strip", "width", "height")

@@ -12,7 +12,7 @@ from wand.image import Image
 
 from engines._support.child import Refused
 from engines._support.imagemagick_open import check_size
-from engines._support.imagemagick_order import (
+from engines._support.picture_order import (
     WITH_CMYK,
     WITHOUT_ALPHA,
     WITHOUT_GRAY,

@@ -9,7 +9,7 @@ from wand.image import Image
 from engines._support import librsvg
 from engines._support.child import Refused
 from engines._support.imagemagick_open import picture_of, read_first
-from engines._support.imagemagick_order import CODERS, DRAWINGS, HEIF, Order, Size
+from engines._support.picture_order import CODERS, DRAWINGS, HEIF, Order, Size
 from engines._support.imagemagick_shape import colour
 
 _STYLES = (

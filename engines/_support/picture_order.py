@@ -1,4 +1,4 @@
-"""What the imagemagick child is asked for, and what is known of the formats it knows."""
+"""What a child that works on pictures is asked for, and what is known of the formats."""
 
 from __future__ import annotations
 
