@@ -6,9 +6,12 @@ from itertools import product
 
 from jobs.contract import Operation, Option, Tool, limits
 
-from ._support.picture_options import COUNT, LOOK, SIZE, colorspace, quality, request
+from ._support.picture_options import COUNT, LOOK, SIZE, colorspace, marked, quality, request
 from ._support.warm import Warm
+from ._support.watermark_options import LAYER, ONE_OF
+from ._support.watermark_options import OPERATION_OPTIONS as MARK
 from ._support.watermark_options import OPTIONS as WATERMARK
+from ._support.wrapped import Translated
 
 POLICY = "engines/_support/imagemagick-policy"
 
@@ -16,6 +19,9 @@ DRAWINGS = {"svg", "svgz"}
 PICTURES = {
     *("avif", "bmp", "gif", "heic", "ico", "jp2", "jpg", "pcx", "pgm", "png", "pnm", "ppm", "psb", "psd"),
     *("tga", "tiff", "webp", "xbm", "xpm"),
+}
+WRITTEN = {
+    *("avif", "bmp", "gif", "heic", "ico", "jp2", "jpg", "png", "ppm", "psd", "tga", "tiff", "webp"),
 }
 
 WARM = Warm(
@@ -62,6 +68,17 @@ OPERATIONS = (
         run=WARM,
         conversions=frozenset(product(PICTURES | DRAWINGS, {"jpg", "png", "webp"})),
         options=(*SIZE, COUNT),
+        tool=TOOL,
+    ),
+    Operation(
+        name="watermark",
+        engine="imagemagick",
+        queue="imagemagick",
+        help="Lay a text or an image over a picture, every frame of it, or under its transparent parts.",
+        run=Translated(WARM, marked),
+        conversions=frozenset((name, None) for name in PICTURES & WRITTEN),
+        options=(*MARK, LAYER),
+        one_of=ONE_OF,
         tool=TOOL,
     ),
 )

@@ -6,14 +6,14 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jobs.contract import Context, Result, Runner, Work
+from jobs.contract import Context, Result, Work
+
+from .wrapped import Wrapped
 
 
 @dataclass(frozen=True)
-class Optimized:
+class Optimized(Wrapped):
     """Runs what makes one file smaller; where it does not, the file comes back as it was."""
-
-    run: Runner
 
     def __call__(self, work: Work, context: Context) -> Result:
         """Run the work.

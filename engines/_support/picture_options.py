@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import Option, Work, limits
 
-from .watermark_options import COLOUR
+from .watermark_options import COLOUR, as_conversion
 
 SIDE = min(limits.IMAGE_SIDE, 32_000)
 SIZE = (
@@ -72,6 +72,8 @@ LOOK = (
         },
     ),
 )
+MARK_QUALITY = 90
+"""How good lossy formats stay when a picture is only marked."""
 COUNT = Option(
     name="count",
     help="How many frames or pages to make images of.",
@@ -117,3 +119,8 @@ def request(work: Work) -> Mapping[str, Any]:
         "watermark_image": f"{image[0]}" if image else None,
         "options": {"strip": True, "auto_orient": True, **work.options},
     }
+
+
+def marked(work: Work) -> Work:
+    """Return a work of the watermark operation as the conversion that it is: nothing else changes."""
+    return as_conversion(work, width=None, height=None, fit="max", quality=MARK_QUALITY, strip=False)

@@ -24,7 +24,7 @@ LOADERS = {
 }
 """libvips' readers: always named, so that no content chooses its own."""
 _FAILS = {"jpg": "none", "tiff": "error"}
-"""Half a photograph is worth something, and libjpeg gives what is there; libtiff does not tell what it lacks."""
+"""Half a photograph is worth something, and libjpeg gives what is there; libtiff says less than others."""
 READ = {*LOADERS, "heic"}
 PARTIAL = "The file is damaged: part of the picture may be missing."
 OF_MANY = ("page-height", "n-pages", "delay", "gif-delay", "loop", "gif-loop")

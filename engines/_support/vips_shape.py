@@ -125,7 +125,7 @@ def _flat(picture: pyvips.Image, order: Order) -> pyvips.Image:
         ground = colours.read("white")
     if not picture.hasalpha() or not (removes or (background and ground.alpha == 1)):
         return picture
-    numbers = ground.numbers
+    numbers: tuple[int, ...] = ground.numbers
     if picture.interpretation in GRAY:
         if len({*numbers}) > 1:
             picture = picture.colourspace("rgb16" if is_deep(picture) else "srgb")

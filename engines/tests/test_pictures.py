@@ -193,7 +193,9 @@ def read_back(made: Path, target: str, bench: Bench) -> Image.Image:
 def test_every_pair_offered_gives_the_picture(source, halves, bench, tmp_path):
     data = source_file(source, halves, tmp_path)
 
-    for target in sorted({t for each in imagemagick.OPERATIONS for s, t in each.conversions if s == source}):
+    for target in sorted(
+        {t for each in imagemagick.OPERATIONS for s, t in each.conversions if s == source and t}
+    ):
         picture = read_back(bench.one(data, source, target), target, bench)
 
         assert picture.size == ((16, 16) if target == "ico" else (24, 16)), target
@@ -911,3 +913,78 @@ def test_the_tool_tells_its_version():
     said = subprocess.run(tool.argv, capture_output=True, text=True, check=True).stdout
 
     assert re.search(tool.pattern, said).group(1)[0] in "67"
+
+
+# --- The watermark operation
+
+
+def marked(bench: Bench, data: bytes | Path, source: str, related=None, **options) -> Path:
+    """Run the watermark operation, which keeps the format."""
+    found = next(
+        each
+        for module in bench.modules
+        for each in module.OPERATIONS
+        if each.name == "watermark" and (source, None) in each.conversions
+    )
+    given, out = bench.folder / f"in.{source}", bench.folder / f"marked-{source}"
+    given.write_bytes(data if isinstance(data, bytes) else data.read_bytes())
+    out.mkdir(exist_ok=True)
+    work = Work(
+        inputs=(given,),
+        output_dir=out,
+        input_format=source,
+        output_format=source,
+        options={option.name: option.default for option in found.options} | options,
+        related=related or {},
+    )
+    [file] = found.run(work, bench.context).files
+    return file.path
+
+
+MARKED = sorted(imagemagick.PICTURES & imagemagick.WRITTEN)
+
+
+@needs_magick
+@pytest.mark.parametrize("source", MARKED)
+def test_pictures_of_every_format_written_are_marked(source, halves, bench, tmp_path):
+    made = marked(
+        *(bench, source_file(source, halves, tmp_path), source),
+        text="██",
+        font_size=6,
+        font_color="black",
+        position_vertical="top",
+        position_horizontal="left",
+        margin_vertical=0,
+        margin_horizontal=0,
+    )
+
+    picture = read_back(made, source, bench)
+    assert picture.size == ((16, 16) if source == "ico" else (24, 16))
+    assert close_to(picture, (2, 4 if source == "ico" else 3), (0, 0, 0), within=70)
+    assert close_to(picture, (picture.width - 4, 12), BLUE)
+
+
+@needs_magick
+@pytest.mark.parametrize("source", ["png", "tga"])
+@pytest.mark.parametrize(("layer", "seen"), [("above", [BLUE, BLUE]), ("below", [RED, BLUE])])
+def test_a_mark_lies_above_or_below(source, layer, seen, glass, bench, tmp_path):
+    Image.new("RGB", (24, 16), BLUE).save(tmp_path / "0.png")
+    Image.open(glass).save(tmp_path / "glass.tga")
+
+    related = {"image": (tmp_path / "0.png",)}
+    made = marked(bench, tmp_path / f"glass.{source}", source, related, image="logo", layer=layer)
+
+    with Image.open(made) as picture:
+        assert [picture.convert("RGB").getpixel(place) for place in ((3, 8), (20, 8))] == seen
+        assert picture.convert("RGBA").getpixel((20, 8))[3] == 255
+
+
+@needs_magick
+def test_a_marked_animation_stays_one(bench, samples):
+    made = marked(bench, samples / "made_anim.gif", "gif", text="██", font_color="black")
+
+    with Image.open(made) as picture:
+        assert (picture.n_frames, picture.info["duration"]) == (10, 100)
+        for number in range(10):
+            picture.seek(number)
+            assert close_to(picture, (60, 45), (0, 0, 0))
