@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import product
 
-from jobs.contract import Operation, Option, Tool, limits
+from jobs.contract import Operation, Option, Tool, Work, limits
 
+from ._support.optimized import Optimized
 from ._support.picture_options import COUNT, LOOK, SIZE, colorspace, marked, quality, request
 from ._support.resident import PYTHON
 from ._support.warm import Warm
@@ -36,6 +38,11 @@ TOOL = Tool(
     argv=(PYTHON, "{code}/engines/_support/vips_child.py", "--version"),
     pattern=r"libvips (\d+(?:\.\d+)+)",
 )
+
+
+def webp_again(work: Work) -> Work:
+    """Return an optimisation as the conversion that it is."""
+    return replace(work, options={"width": None, "height": None, "fit": "max", "strip": True, **work.options})
 
 
 def _conversion(targets: set[str], *options: Option, cost: float = COST) -> Operation:
@@ -80,6 +87,16 @@ OPERATIONS = (
         options=(*MARK, LAYER),
         one_of=ONE_OF,
         cost=COST,
+        tool=TOOL,
+    ),
+    Operation(
+        name="optimize",
+        engine="vips",
+        queue="vips",
+        help="Make a WebP picture or animation smaller. Metadata goes; colours stay as they look.",
+        run=Optimized(Translated(WARM, webp_again)),
+        conversions=frozenset({("webp", None)}),
+        options=(quality(),),
         tool=TOOL,
     ),
 )

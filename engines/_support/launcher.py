@@ -217,7 +217,9 @@ def ask(argv: Sequence[str], *, deadline: float, like: object = None) -> str:
     with Cell(getattr(like, "bare_room", Room()), getattr(like, "profile", USUAL)) as cell:
         code = cell.named(CODE) if CODE in cell.room.read else ""
         argv = [part.replace("{code}", code) for part in argv]
-        return run(argv, cell=cell, deadline=deadline, environment={"PYTHONPATH": code}).words
+        return run(
+            argv, cell=cell, deadline=deadline, environment={"PYTHONPATH": code} if code else None
+        ).words
 
 
 def _tell(program: Program, text: bytes) -> None:
