@@ -10,11 +10,11 @@ from wand.image import Image
 
 from engines._support.child import serve
 from engines._support.imagemagick_open import PARTIAL, Opening
-from engines._support.imagemagick_order import Order
 from engines._support.imagemagick_pages import write_pages
 from engines._support.imagemagick_shape import shape
 from engines._support.imagemagick_watermark import lay_over
 from engines._support.imagemagick_write import write, write_together
+from engines._support.picture_order import Order
 
 
 def convert(request: dict[str, Any], percent: Callable[[float], None]) -> dict[str, Any]:

@@ -15,16 +15,14 @@ from wand.image import Image
 from engines._support import jpeg_file, libheif, librsvg
 from engines._support.child import Refused
 from engines._support.exif import upright
-from engines._support.imagemagick_order import (
+from engines._support.picture_limits import check_size, check_together, too_large
+from engines._support.picture_order import (
     ANIMATED,
     CODERS,
     DRAWINGS,
     DRAWN_SIDE,
-    FRAMES,
     HEIF,
-    PIXELS,
     SIDE,
-    TOGETHER,
     Order,
     Size,
 )
@@ -74,14 +72,13 @@ class Opening:
                 picture.iterator_set(index)
                 sizes.append(_canvas(picture) if order.source_format in ANIMATED else picture.size)
         sizes = self._wanted(sizes)
-        total = sum(width * height for width, height in sizes)
         held = order.together or order.source_format in ANIMATED
         for size in sizes:
             check_size(size)
         if order.source_format == "jpg":
             self.partial = not jpeg_file.is_complete(order.source)
-        if held and total > TOGETHER:
-            raise too_large(TOGETHER)
+        if held:
+            check_together(sizes)
         return sizes
 
     def _wanted(self, sizes: list[Size]) -> list[Size]:
@@ -172,21 +169,6 @@ def _drawing_size(order: Order) -> Size:
     size, _ = order.box(own, grows=True)
     check_size(size, DRAWN_SIDE)
     return size
-
-
-def check_size(size: Size, side: int = SIDE) -> None:
-    """Refuse a picture that would take too much memory.
-
-    :raises Refused: when it is too large.
-    """
-    if max(size) > side or size[0] * size[1] > PIXELS:
-        raise too_large()
-
-
-def too_large(pixels: int = PIXELS) -> Refused:
-    """Return the refusal of a picture that is too large."""
-    sides = f"{pixels // 1_000_000} megapixels, {SIDE:,} pixels a side and {FRAMES:,} frames"
-    return Refused("FileTooLarge", f"The picture is too large: at most {sides} are possible.")
 
 
 @contextmanager

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from wand.image import Image
 
 from engines._support import picture_pdf
-from engines._support.imagemagick_order import LOSSY, Order
 from engines._support.imagemagick_write import writing
+from engines._support.picture_order import LOSSY, Order
 
 _CHANGES = ("watermark_text", "colorspace", "quality", "strip", "width", "height")
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from wand.api import library
 from wand.color import Color
-from wand.exceptions import WandException
 from wand.image import Image
 
-from engines._support.child import Refused
-from engines._support.imagemagick_open import check_size
-from engines._support.imagemagick_order import (
+from engines._support import colours
+from engines._support.picture_limits import check_size
+from engines._support.picture_order import (
     WITH_CMYK,
     WITHOUT_ALPHA,
     WITHOUT_GRAY,
@@ -42,19 +41,6 @@ def shape(picture: Image, order: Order, size: Size) -> None:
         picture.resolution = (density, density)
     if order.options.get("strip"):
         picture.strip()
-
-
-def colour(text: str) -> Color:
-    """Return the colour of a name or number.
-
-    :raises Refused: when there is none.
-    """
-    try:
-        wanted = Color(text)
-        _ = wanted.red
-    except (ValueError, WandException) as error:
-        raise Refused("ConversionFailed", f"{text} is not a colour. Use something like #ff8800.") from error
-    return wanted
 
 
 def _resize(picture: Image, order: Order, size: Size) -> None:
@@ -97,10 +83,10 @@ def _to_srgb(picture: Image) -> None:
 def _flatten(picture: Image, order: Order) -> None:
     background = order.options.get("background")
     removes = order.options.get("alpha") == "remove" or order.target_format in WITHOUT_ALPHA
-    ground = colour(background or "white")
+    ground = colours.read(background or "white")
     if ground.alpha < 1 and removes:
-        ground = colour("white")
+        ground = colours.read("white")
     if picture.alpha_channel and (removes or (background and ground.alpha == 1)):
-        picture.background_color = ground
+        picture.background_color = Color(f"rgb{ground.numbers}")
         picture.alpha_channel = "remove"
         picture.alpha_channel = False

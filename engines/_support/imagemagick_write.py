@@ -13,8 +13,9 @@ from wand.image import Image
 from engines._support import libheif
 from engines._support.child import Refused
 from engines._support.exif import upright
-from engines._support.imagemagick_open import check_size, refusal
-from engines._support.imagemagick_order import HEIF, Order
+from engines._support.imagemagick_open import refusal
+from engines._support.picture_limits import check_size
+from engines._support.picture_order import HEIF, Order
 
 ICON_SIDES = (256, 128, 64, 48, 32, 16)
 _CODERS = {"bmp": "bmp3", "jpg": "jpeg"}

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import atexit
 import functools
-import importlib.util
 import os
 import shutil
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 from jobs.contract.erasing import erase
 
 ROOT = Path(__file__).parents[2]
 OURS = ("engines/_support", "jobs/contract")
-LIBRARIES = ("unoserver", "wand")
-"""Packages of our environment that children import; pure Python, so that any Python here reads them."""
+LIBRARIES = ("cffi", "pyvips", "pyvips-binary", "unoserver", "wand")
+"""Distributions of our environment that children import.
+
+Children run on the distribution's Python. What is compiled for another one is of no use to them; then the
+engines that need it do not tell a version, and are not on offer.
+"""
 _LEFT_OUT = shutil.ignore_patterns("tests")
 
 
@@ -32,10 +36,23 @@ def folder() -> Path:
         shutil.copytree(ROOT / package, made / package, ignore=_LEFT_OUT)
         shutil.copy2(ROOT / parent / "__init__.py", made / parent)
     for name in LIBRARIES:
-        found = importlib.util.find_spec(name)
-        if found and found.origin:
-            shutil.copytree(Path(found.origin).parent, made / name, ignore=_LEFT_OUT)
+        _bring(name, made)
     for path in made.rglob("*"):
         # Ours may be closed to others; children are others.
         path.chmod(0o755 if path.is_dir() else 0o644)
     return made
+
+
+def _bring(name: str, into: Path) -> None:
+    """Copy a distribution as it was installed, compiled parts and the libraries beside them included."""
+    try:
+        installed = metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return
+    # Programs lie above, in a folder of their own.
+    for top in {file.parts[0] for file in installed.files or ()} - {".."}:
+        found = Path(f"{installed.locate_file(top)}")
+        if found.is_dir():
+            shutil.copytree(found, into / top, ignore=_LEFT_OUT)
+        elif found.is_file():
+            shutil.copy2(found, into / top)

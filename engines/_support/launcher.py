@@ -22,7 +22,7 @@ from .guard import guard
 from .memory_group import MemoryGroup
 from .processes import runs, users
 from .programs import RUNNING, Program
-from .room import Room
+from .room import CODE, Room
 from .tiers import Landlock, Order, Wish
 
 KEPT_BYTES = limits.WORD_BYTES
@@ -210,11 +210,16 @@ def run(
 def ask(argv: Sequence[str], *, deadline: float, like: object = None) -> str:
     """Run a program that is given nothing, and return what it says of itself.
 
-    :param like: the runner whose programs it is like.
+    :param like: the runner whose programs it is like. Where those are shown code of ours, so is it, and
+        ``{code}`` in its arguments stands for the folder.
     :raises TaskError: as ``run`` does.
     """
-    with Cell(Room(), getattr(like, "profile", USUAL)) as cell:
-        return run(argv, cell=cell, deadline=deadline).words
+    with Cell(getattr(like, "bare_room", Room()), getattr(like, "profile", USUAL)) as cell:
+        code = cell.named(CODE) if CODE in cell.room.read else ""
+        argv = [part.replace("{code}", code) for part in argv]
+        return run(
+            argv, cell=cell, deadline=deadline, environment={"PYTHONPATH": code} if code else None
+        ).words
 
 
 def _tell(program: Program, text: bytes) -> None:

@@ -16,11 +16,12 @@ from typing import Any
 
 from jobs.contract import Context, Output, Result, Work, errors, limits
 
+from . import inner_code
 from .cells import USUAL
 from .collecting import check_promise, copy
 from .process import refuse_empty, relocated
 from .resident import Child, Died
-from .room import Profile
+from .room import CODE, Profile, Room
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,11 @@ class Warm:
                 # Whoever was told of a failure may rely on the engine being gone.
                 self._give_back(child, keep=keep)
         return result
+
+    @property
+    def bare_room(self) -> Room:
+        """What a program sees that is like the children, and is given no work."""
+        return Room(read={CODE: inner_code.folder()})
 
     def close(self) -> None:
         """End every idle child; those at work end after it."""

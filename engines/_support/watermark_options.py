@@ -91,6 +91,13 @@ OPTIONS = (
         maximum=360,
     ),
 )
+LAYER = Option(
+    name="layer",
+    help="above lays the watermark over the picture, below under its transparent parts.",
+    type="enum",
+    default="above",
+    values=("above", "below"),
+)
 PREFIX = "watermark_"
 OPERATION_OPTIONS = tuple(
     replace(option, name=option.name.removeprefix(PREFIX), help=option.help.replace(PREFIX, ""))

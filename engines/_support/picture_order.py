@@ -1,4 +1,4 @@
-"""What the imagemagick child is asked for, and what is known of the formats it knows."""
+"""What a child that works on pictures is asked for, and what is known of the formats."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engines._support import picture_size
 from jobs.contract import limits
 
-Size = tuple[int, int]
+Size = picture_size.Size
 
 DRAWINGS = {"svg", "svgz"}
 ANIMATED = {"gif", "webp"}
@@ -92,16 +93,4 @@ class Order:
         :param grows: a drawing, which has no pixels yet, fills its box also where a photograph would not.
         """
         wanted = (self.options["width"], self.options["height"])
-        fit = self.options["fit"]
-        if not any(wanted):
-            return size, size
-        factors = [want / have for want, have in zip(wanted, size, strict=True) if want]
-        if fit == "scale" and all(wanted):
-            return wanted, wanted
-        factor = max(factors) if fit == "crop" else min(factors)
-        if fit == "max" and not grows:
-            factor = min(factor, 1.0)
-        scaled = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
-        if fit == "crop" and all(wanted):
-            return (max(scaled[0], wanted[0]), max(scaled[1], wanted[1])), wanted
-        return scaled, scaled
+        return picture_size.box(size, wanted, self.options["fit"], grows=grows)

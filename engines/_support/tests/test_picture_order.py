@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engines._support.imagemagick_order import Order
+from engines._support.picture_order import Order
 
 
 def order(source: str = "png", target: str = "webp", **options) -> Order:

@@ -15,7 +15,7 @@ import pypdf
 import pytest
 from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 
-from engines import imagemagick
+from engines import imagemagick, vips
 from engines._support import inner_code
 from engines.tests.context import RunContext
 from jobs.contract import Operation, Result, Work, errors
@@ -29,18 +29,25 @@ HALVES = SVG.format(
 needs_magick = pytest.mark.needs("/usr/bin/convert")
 
 
-def operation(source: str, target: str, name: str = "convert") -> Operation:
-    [found] = [
-        each for each in imagemagick.OPERATIONS if each.name == name and (source, target) in each.conversions
-    ]
-    return found
+BY_DEFAULT = {"imagemagick": (imagemagick,), "vips": (vips, imagemagick)}
+"""Both are held to the same; what libvips does not do is ImageMagick's by default."""
+
+
+def operation(modules, source: str, target: str, name: str = "convert") -> Operation:
+    return next(
+        each
+        for module in modules
+        for each in module.OPERATIONS
+        if each.name == name and (source, target) in each.conversions
+    )
 
 
 class Bench:
     """Runs conversions of files in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, modules) -> None:
         self.folder = folder
+        self.modules = modules
         self.context = RunContext()
         self._runs = 0
 
@@ -52,7 +59,7 @@ class Bench:
         out.mkdir()
         given = self.folder / f"in.{source}"
         given.write_bytes(data if isinstance(data, bytes) else data.read_bytes())
-        found = operation(source, target, name)
+        found = operation(self.modules, source, target, name)
         assert set(options) <= {option.name for option in found.options}
         work = Work(
             inputs=(given,),
@@ -75,15 +82,16 @@ class Bench:
             return picture
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path)
+@pytest.fixture(params=BY_DEFAULT)
+def bench(tmp_path: Path, request) -> Bench:
+    return Bench(tmp_path, BY_DEFAULT[request.param])
 
 
 @pytest.fixture(scope="module", autouse=True)
 def end() -> Iterator[None]:
     yield
     imagemagick.WARM.close()
+    vips.WARM.close()
 
 
 @pytest.fixture
@@ -185,7 +193,9 @@ def read_back(made: Path, target: str, bench: Bench) -> Image.Image:
 def test_every_pair_offered_gives_the_picture(source, halves, bench, tmp_path):
     data = source_file(source, halves, tmp_path)
 
-    for target in sorted({t for each in imagemagick.OPERATIONS for s, t in each.conversions if s == source}):
+    for target in sorted(
+        {t for each in imagemagick.OPERATIONS for s, t in each.conversions if s == source and t}
+    ):
         picture = read_back(bench.one(data, source, target), target, bench)
 
         assert picture.size == ((16, 16) if target == "ico" else (24, 16)), target
@@ -493,7 +503,10 @@ def test_a_frame_that_is_smaller_than_its_canvas_keeps_its_place(target, bench, 
 
     with Image.open(tmp_path / "small.gif") as original:
         assert picture.size == original.size == (24, 16)
-        assert difference(picture, original) < 12
+        # Readers do not agree on what is around it.
+        place = (10, 4, 18, 10)
+        limit = 40 if target == "webp" else 12  # which blurs the edge
+        assert difference(picture.crop(place), original.convert("RGB").crop(place)) < limit
 
 
 @needs_magick
@@ -734,7 +747,6 @@ def test_a_picture_of_another_kind_is_refused(halves, bench):
     [
         ("willow_alpha_icc.png", "png"),
         ("psdtools_mask.psd", "psd"),
-        ("made_anim.gif", "gif"),
         ("willow_tree.webp", "webp"),
         ("willow_tree.heic", "heic"),
         ("libavif_animated.avif", "avif"),
@@ -756,6 +768,18 @@ def test_half_a_jpeg_gives_what_is_there_and_says_so(bench, samples):
     assert result.message == "The file is damaged: part of the picture may be missing."
     with Image.open(result.files[0].path) as picture:
         assert picture.size == (600, 450)
+
+
+def test_half_an_animation_gives_what_is_there_and_says_so(tmp_path, samples):
+    bench = Bench(tmp_path, (vips,))
+    data = (samples / "made_anim.gif").read_bytes()
+
+    result = bench.run(data[: len(data) // 2], "gif", "webp")
+
+    assert result.message == "The file is damaged: part of the picture may be missing."
+    with Image.open(result.files[0].path) as picture:
+        assert 1 < picture.n_frames < 10
+    assert bench.run(data, "gif", "webp").message is None
 
 
 @needs_magick
@@ -889,3 +913,78 @@ def test_the_tool_tells_its_version():
     said = subprocess.run(tool.argv, capture_output=True, text=True, check=True).stdout
 
     assert re.search(tool.pattern, said).group(1)[0] in "67"
+
+
+# --- The watermark operation
+
+
+def marked(bench: Bench, data: bytes | Path, source: str, related=None, **options) -> Path:
+    """Run the watermark operation, which keeps the format."""
+    found = next(
+        each
+        for module in bench.modules
+        for each in module.OPERATIONS
+        if each.name == "watermark" and (source, None) in each.conversions
+    )
+    given, out = bench.folder / f"in.{source}", bench.folder / f"marked-{source}"
+    given.write_bytes(data if isinstance(data, bytes) else data.read_bytes())
+    out.mkdir(exist_ok=True)
+    work = Work(
+        inputs=(given,),
+        output_dir=out,
+        input_format=source,
+        output_format=source,
+        options={option.name: option.default for option in found.options} | options,
+        related=related or {},
+    )
+    [file] = found.run(work, bench.context).files
+    return file.path
+
+
+MARKED = sorted(imagemagick.PICTURES & imagemagick.WRITTEN)
+
+
+@needs_magick
+@pytest.mark.parametrize("source", MARKED)
+def test_pictures_of_every_format_written_are_marked(source, halves, bench, tmp_path):
+    made = marked(
+        *(bench, source_file(source, halves, tmp_path), source),
+        text="██",
+        font_size=6,
+        font_color="black",
+        position_vertical="top",
+        position_horizontal="left",
+        margin_vertical=0,
+        margin_horizontal=0,
+    )
+
+    picture = read_back(made, source, bench)
+    assert picture.size == ((16, 16) if source == "ico" else (24, 16))
+    assert close_to(picture, (2, 4 if source == "ico" else 3), (0, 0, 0), within=70)
+    assert close_to(picture, (picture.width - 4, 12), BLUE)
+
+
+@needs_magick
+@pytest.mark.parametrize("source", ["png", "tga"])
+@pytest.mark.parametrize(("layer", "seen"), [("above", [BLUE, BLUE]), ("below", [RED, BLUE])])
+def test_a_mark_lies_above_or_below(source, layer, seen, glass, bench, tmp_path):
+    Image.new("RGB", (24, 16), BLUE).save(tmp_path / "0.png")
+    Image.open(glass).save(tmp_path / "glass.tga")
+
+    related = {"image": (tmp_path / "0.png",)}
+    made = marked(bench, tmp_path / f"glass.{source}", source, related, image="logo", layer=layer)
+
+    with Image.open(made) as picture:
+        assert [picture.convert("RGB").getpixel(place) for place in ((3, 8), (20, 8))] == seen
+        assert picture.convert("RGBA").getpixel((20, 8))[3] == 255
+
+
+@needs_magick
+def test_a_marked_animation_stays_one(bench, samples):
+    made = marked(bench, samples / "made_anim.gif", "gif", text="██", font_color="black")
+
+    with Image.open(made) as picture:
+        assert (picture.n_frames, picture.info["duration"]) == (10, 100)
+        for number in range(10):
+            picture.seek(number)
+            assert close_to(picture, (60, 45), (0, 0, 0))
