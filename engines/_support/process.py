@@ -64,9 +64,10 @@ class Process:
         low, high = share
 
         def on_line(line: str) -> None:
-            percent = read(line) if read else None
-            if percent is not None:
-                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100)
+            found = read(line) if read else None
+            if found is not None:
+                percent, message = found if isinstance(found, tuple) else (found, None)
+                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100, message)
 
         try:
             outcome = launcher.run(

@@ -79,7 +79,8 @@ class Work:
         return self.output_dir / f"{stem}.{self.output_format}"
 
 
-LineReader = Callable[[str], float | None]
+LineReader = Callable[[str], float | tuple[float, str] | None]
+"""Reads how far a run is out of a line: percent, perhaps with a sentence for the customer; None without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +98,7 @@ class Command:
     quiet: bool = False
     """What it prints may hold secrets: it is kept for nobody, unless it fails."""
     progress: Callable[[], LineReader] | None = None
-    """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
+    """Makes a reader of this run's lines (both outputs)."""
     weight: float = 1.0
     """The command's share of the whole run's progress."""
 
@@ -169,6 +170,8 @@ class Operation:
     engine: str | None = None
     aliases: frozenset[str] = frozenset()
     """Other engines' names that this one answers to: commercial ones that it stands in for."""
+    fallback: str | None = None
+    """The engine that does it where no live worker has this one."""
     conversions: frozenset[Pair] = frozenset()
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
