@@ -92,6 +92,8 @@ class Command:
     """Files that must exist, and not be empty, when it ends; the run's results (of its last command)."""
     output_glob: str = ""
     """A pattern in the output folder, for tools that choose the number of files; at least one must match."""
+    beside: tuple[Path, ...] = ()
+    """More results (of the last command), after the others: not of the format wanted, but of their own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     """Written to its standard input: what must not stand on a command line. At most 64 KiB."""
@@ -110,6 +112,8 @@ class Output:
     path: Path
     name: str | None = None
     dir: str = ""
+    format: str = ""
+    """Its format, where that is not the one wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
