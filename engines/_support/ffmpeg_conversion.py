@@ -76,8 +76,12 @@ def mark_video(work: Work) -> list[Command]:
         subtitles_mode="copy" if container.subtitles else "none",
     )
     source = open_input(marked.input, marked)
-    sound = ([source["a"]], {"c:a": "copy"}) if media.audio and copied else _sound(source, marked)
-    return _planned(marked, ffmpeg_video.video_arguments(codec, marked), sound, verb="Marking")
+    streams, arguments = ([source["a?"]], {"c:a": "copy"}) if copied else _sound(source, marked)
+    if container.muxer == "matroska":
+        # Subtitles need their fonts.
+        streams, arguments = [*streams, source["t?"]], {**arguments, "c:t": "copy"}
+    coded = ffmpeg_video.video_arguments(codec, marked)
+    return _planned(marked, coded, (streams, arguments), verb="Marking")
 
 
 Sound = tuple[list[Any], dict[str, Any]]

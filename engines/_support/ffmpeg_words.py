@@ -20,7 +20,7 @@ _GRAPHICS = "The graphics card here does not encode this codec. Choose another v
 # The first that is found counts, so the particular stand before the general.
 _MEANINGS: tuple[tuple[str, TaskError], ...] = (
     ("No space left on device", DiskFull()),
-    (r"iconv: conversions? from .{0,200}not supported", ConversionFailed(_CHARSET)),
+    (r"iconv: (failed to start|conversions? from .{0,200}not supported)", ConversionFailed(_CHARSET)),
     (r"iconv: (illegal|incomplete|unable)", ConversionFailed(_LETTERS)),
     (r"No (NVENC )?capable devices? found|Cannot load lib|OpenEncodeSessionEx", ConversionFailed(_GRAPHICS)),
     (
