@@ -268,7 +268,12 @@ class _Performance:
             name = self.names.final(name)
         inherited = row or first
         folder = output.dir or (inherited.dir if inherited else "")
-        kept = self.hop.target or (row.format if row else "") or routing.format_of_new(stored, name)
+        kept = (
+            output.format
+            or self.hop.target
+            or (row.format if row else "")
+            or routing.format_of_new(stored, name)
+        )
         done = self._is_last_for_file()
         self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, origin=origin))
 

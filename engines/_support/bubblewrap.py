@@ -42,6 +42,8 @@ def arguments(room: Room, profile: Profile, environment: Mapping[str, str]) -> l
     options += ["--hostname", HOST_NAME, *system(), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108 - the program's own
         options += ["--perms", "1777", "--size", f"{limits.TMP_BYTES}", "--tmpfs", folder]
+    for device in profile.found_devices():
+        options += ["--dev-bind-try", device, device]
     for inside, outside in room.read.items():
         options += ["--ro-bind", f"{outside}", inside]
     for inside, outside in room.write.items():

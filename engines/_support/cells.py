@@ -30,6 +30,13 @@ BROWSER = Profile(
     sockets=True,
     network=True,
 )
+GRAPHICS = Profile(
+    memory=limits.MEMORY_BYTES_LARGE,
+    processes=limits.PROCESSES,
+    # The driver reserves addresses for all of the card's memory and the machine's.
+    address_space=False,
+    devices=("/dev/nvidia[0-9]*", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-caps"),
+)
 TMP = "/tmp"  # noqa: S108 - inside, the program's own
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed
 
+from .ffmpeg_containers import CONTAINERS
+
 Arguments = dict[str, Any]
 
 _AUDIO_ENCODERS = {
@@ -51,7 +53,7 @@ def audio_arguments(codec: str, work: Work) -> Arguments:
     return {
         "c:a": encoder,
         "ac": options.get("channels"),
-        "ar": options.get("sample_rate"),
+        "ar": options.get("sample_rate") or CONTAINERS[work.output_format].sample_rate,
         "strict": "-2" if codec == "flac" and work.output_format == "mp4" else None,
         **_audio_rate(codec, work),
     }

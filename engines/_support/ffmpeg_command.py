@@ -98,29 +98,43 @@ def command(
     output_glob: str = "",
     lasting: float | None = None,
     weight: float = 1.0,
+    verb: str = "Encoding",
 ) -> Command:
-    """Return the child process that computes a graph of ffmpeg-python's."""
+    """Return the child process that computes a graph of ffmpeg-python's.
+
+    :param lasting: how many seconds of output it makes, where that is known.
+    :param verb: what the customer is told it does.
+    """
     import ffmpeg
 
     return Command(
         argv=ffmpeg.compile(graph, cmd=list(PROGRAM)),
         outputs=outputs,
         output_glob=output_glob,
-        progress=functools.partial(progress, lasting),
+        progress=functools.partial(progress, lasting, verb),
         weight=weight,
     )
 
 
-def progress(lasting: float | None) -> LineReader:
+def progress(lasting: float | None, verb: str = "Encoding") -> LineReader:
     """Return a reader of ffmpeg's own report, for an output of so many seconds."""
 
-    def percent(line: str) -> float | None:
+    def percent(line: str) -> float | tuple[float, str] | None:
         found = re.fullmatch(r"out_time_us=(\d+)\s*", line)
-        if found and lasting:
-            return min(99.0, int(found[1]) / 10_000 / lasting)
-        return 100.0 if line.strip() == "progress=end" else None
+        if not found:
+            return 100.0 if line.strip() == "progress=end" else None
+        done = int(found[1]) / 1_000_000
+        if not lasting:
+            return 0.0, f"{verb}, {_clock(done)} so far"
+        return min(99.0, 100 * done / lasting), f"{verb} {_clock(min(done, lasting))} of {_clock(lasting)}"
 
     return percent
+
+
+def _clock(position: float) -> str:
+    minutes, rest = divmod(int(position), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
 
 
 def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:

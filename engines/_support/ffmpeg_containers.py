@@ -25,6 +25,8 @@ class Container:
     flags: Mapping[str, str] | None = None
     copies: frozenset[str] = frozenset()
     """The only codecs to copy, where ffmpeg would write nonsense rather than refuse; empty: it refuses."""
+    sample_rate: int | None = None
+    """The usual number of samples per second, where not every number can be."""
     lossless: bool = False
     """Whether no audio codec it holds has a bitrate to choose."""
 
@@ -73,6 +75,14 @@ VIDEO_CONTAINERS: Mapping[str, Container] = {
         audio=("mp3", "aac", "ac3", "pcm", "copy", "none"),
     ),
     "flv": Container(muxer="flv", video=("x264", "copy"), audio=("aac", "mp3", "copy", "none")),
+    "f4v": Container(muxer="f4v", video=("x264", "copy"), audio=("aac", "mp3", "copy", "none")),
+    "swf": Container(
+        muxer="swf",
+        video=("flv1", "copy"),
+        audio=("mp3", "copy", "none"),
+        copies=frozenset({"flv1", "mp3"}),
+        sample_rate=44_100,
+    ),
     "mpeg": Container(
         muxer="mpeg",
         video=("mpeg2", "mpeg1", "copy"),
@@ -99,6 +109,19 @@ VIDEO_CONTAINERS: Mapping[str, Container] = {
     "wmv": Container(
         muxer="asf", video=("wmv2", "x264", "mpeg4", "copy"), audio=("wma", "mp3", "copy", "none")
     ),
+    "wtv": Container(
+        muxer="wtv",
+        video=("mpeg2", "mpeg1", "copy"),
+        audio=("ac3", "mp2", "mp3", "copy", "none"),
+        copies=_PROGRAM_STREAM,
+    ),
+    "mxf": Container(
+        muxer="mxf",
+        video=("mpeg2", "copy"),
+        audio=("pcm", "copy", "none"),
+        copies=frozenset({"mpeg2video", "pcm_s16le"}),
+        sample_rate=48_000,
+    ),
     "3gp": Container(
         muxer="3gp", video=("x264", "mpeg4", "copy"), audio=("aac", "copy", "none"), flags=_FAST_START
     ),
@@ -116,6 +139,7 @@ AUDIO_CONTAINERS: Mapping[str, Container] = {
     "opus": Container(muxer="opus", audio=("opus", "copy")),
     "weba": Container(muxer="webm", audio=("opus", "vorbis", "copy")),
     "wma": Container(muxer="asf", audio=("wma", "copy"), copies=_WINDOWS_AUDIO),
+    "mp2": Container(muxer="mp2", audio=("mp2", "copy"), copies=frozenset({"mp2"})),
     "ac3": Container(muxer="ac3", audio=("ac3", "copy"), copies=frozenset({"ac3"})),
     "flac": Container(muxer="flac", audio=("flac", "copy"), lossless=True),
     "wav": Container(muxer="wav", audio=("pcm",), lossless=True),
@@ -150,10 +174,14 @@ def _codec(work: Work, option: str, known: tuple[str, ...], *, found: Video | Au
         raise ConversionFailed(
             f"The {option} {wanted} does not go into {work.output_format}. Use one of: {', '.join(known)}."
         )
-    copies = CONTAINERS[work.output_format].copies
-    if wanted == "copy" and found and copies and found.codec not in copies:
+    if wanted == "copy" and found and not is_copied(found.codec, CONTAINERS[work.output_format]):
         raise ConversionFailed(
             f"The file's {found.codec} stream does not go into {work.output_format}. "
             f"Choose another {option} than copy."
         )
     return wanted
+
+
+def is_copied(codec: str, container: Container) -> bool:
+    """Tell whether ffmpeg copies streams of this codec into a container, or at least says no."""
+    return not container.copies or codec in container.copies

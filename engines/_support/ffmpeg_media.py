@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from jobs.contract.errors import ConversionFailed, FileTooLarge, OpenFailed
 # or addresses (hls, dash, concat, sdp, image2, lavfi).
 DEMUXERS = (
     "aac,ac3,eac3,aiff,amr,amrnb,amrwb,asf,au,avi,caf,cavsvideo,dv,flac,flv,gif,h264,hevc,m4v,matroska,mov,mp3,"
-    "mpeg,mpegts,mpegvideo,mxf,ogg,rm,swf,voc,w64,wav,wtv"
+    "mpeg,mpegts,mpegvideo,mxf,ogg,rm,swf,voc,w64,wav,wtv,dss"
 )
 SUBTITLE_DEMUXERS = "ass,srt,webvtt,microdvd,mpl2,sami,subviewer,subviewer1,tedcaptions,vplayer,jacosub"
 IMAGE_DEMUXERS = "image2,png_pipe,jpeg_pipe,webp_pipe,gif,bmp_pipe,tiff_pipe,svg_pipe"
@@ -27,8 +29,12 @@ MEDIA = "media"
 _ENTRIES = (
     "format=format_name,duration"
     ":stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,avg_frame_rate,duration"
-    ":stream_disposition=attached_pic,default:stream_tags=language:stream_side_data=rotation"
+    ",pix_fmt,color_transfer,color_primaries,color_space"
+    ":stream_disposition=attached_pic,default:stream_tags=language:stream_side_data"
 )
+_DEEP = re.compile(r"[a-z0](9|10|12|14|16|20|48|64)[lb]e")
+_BRIGHT = {"smpte2084", "arib-std-b67"}
+"""What PQ (HDR10, Dolby Vision) and HLG are called."""
 _PICTURE_SUBTITLES = {"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "dvb_teletext", "xsub"}
 
 
@@ -47,6 +53,24 @@ class Video:
     """Whether its pixels are square as they are."""
     odd: bool = False
     """Whether a side, as it is stored, has an odd number of pixels."""
+    pixels: str = ""
+    """What ffmpeg calls its pixel format."""
+    transfer: str = ""
+    primaries: str = ""
+    matrix: str = ""
+    """Its colours, as ffmpeg calls them; empty where the file does not say."""
+    light: tuple[str, ...] = ()
+    """How bright the screen was that it was made on, and the video is, in x265's words."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its colours have more than eight bits."""
+        return bool(_DEEP.search(self.pixels))
+
+    @property
+    def is_bright(self) -> bool:
+        """Whether it has a high dynamic range."""
+        return self.transfer in _BRIGHT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +106,8 @@ class Media:
     video: Video | None = None
     audio: Audio | None = None
     subtitles: tuple[Subtitles, ...] = ()
+    cover: Video | None = None
+    """The stream with a cover picture."""
 
 
 def media_of(work: Work) -> Media:
@@ -162,31 +188,65 @@ def read(text: str) -> Mapping[str, Any]:
         video=video,
         audio=audio,
         subtitles=_subtitles(streams),
+        cover=_video(streams, cover=True),
     )
     return {MEDIA: media}
 
 
-def _video(streams: list[dict[str, Any]]) -> Video | None:
+def _video(streams: list[dict[str, Any]], *, cover: bool = False) -> Video | None:
     for stream in _of_type(streams, "video"):
         # A cover picture is a video stream too, of one frame.
-        if stream.get("disposition", {}).get("attached_pic") or not stream.get("width"):
-            continue
-        width, height = int(stream["width"]), int(stream["height"])
-        limits.check_picture(width, height)
-        pixel = _ratio(stream.get("sample_aspect_ratio", "").replace(":", "/")) or 1.0
-        turned = any(round(abs(s.get("rotation") or 0)) % 180 == 90 for s in stream.get("side_data_list", []))
-        shown = (round(width * pixel), height)
-        return Video(
-            index=stream["index"],
-            width=shown[turned],
-            height=shown[not turned],
-            codec=stream.get("codec_name", ""),
-            fps=_ratio(stream.get("avg_frame_rate", "")),
-            duration=_positive(stream.get("duration")),
-            square=pixel == 1,
-            odd=bool(width % 2 or height % 2),
-        )
+        if bool(stream.get("disposition", {}).get("attached_pic")) == cover and stream.get("width"):
+            return _read_video(stream)
     return None
+
+
+def _read_video(stream: dict[str, Any]) -> Video:
+    width, height = int(stream["width"]), int(stream["height"])
+    limits.check_picture(width, height)
+    pixel = _ratio(stream.get("sample_aspect_ratio", "").replace(":", "/")) or 1.0
+    turned = any(round(abs(s.get("rotation") or 0)) % 180 == 90 for s in stream.get("side_data_list", []))
+    shown = (round(width * pixel), height)
+    return Video(
+        index=stream["index"],
+        width=shown[turned],
+        height=shown[not turned],
+        codec=stream.get("codec_name", ""),
+        fps=_ratio(stream.get("avg_frame_rate", "")),
+        duration=_positive(stream.get("duration")),
+        square=pixel == 1,
+        odd=bool(width % 2 or height % 2),
+        pixels=stream.get("pix_fmt", ""),
+        **{field: _named(stream.get(f"color_{key}")) for field, key in _COLOURS.items()},
+        light=tuple(_light(stream.get("side_data_list", []))),
+    )
+
+
+_COLOURS = {"transfer": "transfer", "primaries": "primaries", "matrix": "space"}
+
+
+def _named(value: str | None) -> str:
+    return "" if value in {None, "unknown", "reserved"} else f"{value}"
+
+
+def _light(side_data: list[dict[str, Any]]) -> Iterator[str]:
+    for each in side_data:
+        kind = each.get("side_data_type", "")
+        with contextlib.suppress(KeyError, ValueError, ZeroDivisionError):
+            if kind == "Mastering display metadata":
+                # x265 counts in steps of 0.00002, and of 0.0001 candelas.
+                at = {key: round(50_000 * float(Fraction(each[key]))) for key in each if key[-2:] in _AXES}
+                low, high = (round(10_000 * float(Fraction(each[f"{end}_luminance"]))) for end in _ENDS)
+                points = "".join(
+                    f"{name[0].upper()}({at[f'{name}_x']},{at[f'{name}_y']})" for name in _POINTS
+                )
+                yield f"master-display={points.replace('W', 'WP')}L({high},{low})"
+            elif kind == "Content light level metadata":
+                yield f"max-cll={int(each['max_content'])},{int(each['max_average'])}"
+
+
+_AXES, _ENDS = {"_x", "_y"}, ("min", "max")
+_POINTS = ("green", "blue", "red", "white_point")
 
 
 def _audio(streams: list[dict[str, Any]]) -> Audio | None:

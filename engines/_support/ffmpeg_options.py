@@ -146,9 +146,18 @@ TRIMS = (
 )
 TIMESTAMP = Option(
     name="timestamp",
-    help="Where in the video to take the picture, in HH:MM:SS or seconds; by default amid it.",
+    help="Where in the video to take the picture, in HH:MM:SS or seconds; by default amid it, where it is not"
+    " black.",
     pattern=_TIME,
     example="00:00:05",
+)
+VTT = Option(
+    name="vtt",
+    help="Experimental: sheets of small pictures (width 160, unless set) and, as the last result, the WebVTT"
+    " file that says which is shown when. Without a count, there is a picture every 1 to 10 seconds; further"
+    " apart than 2 seconds they are of keyframes.",
+    type="boolean",
+    default=False,
 )
 COUNT = Option(
     name="count",
@@ -189,6 +198,30 @@ def subtitles(*modes: str) -> tuple[Option, ...]:
             example="eng",
         ),
     )
+
+
+CHARSET = Option(
+    name="charset",
+    help="How the letters of the input are written, such as windows-1250; by default UTF-8, UTF-16,"
+    " Windows-1252 and Windows-1251 are told apart.",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9_.:-]{1,29}",
+    example="windows-1250",
+)
+QUALITY = Option(
+    name="quality",
+    help="Quality of the pictures.",
+    type="integer",
+    default=75,
+    minimum=0,
+    maximum=100,
+)
+LAYER = Option(
+    name="layer",
+    help="Where the watermark lies; nothing is below a video's pictures.",
+    type="enum",
+    values=("above",),
+    default="above",
+)
 
 
 def audio(container: Container, *, bitrate: int | None = None) -> tuple[Option, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.contract import Work
 
+from .ffmpeg_colour import toned
 from .ffmpeg_media import video_of
 
 
@@ -56,12 +57,22 @@ def frame_of(work: Work, *, even: bool = True) -> Geometry:
     return geometry(size, **options, even=even)
 
 
-def pictures(stream: Any, work: Work, *, even: bool = True, fps: float | None = None) -> Any:
-    """Add the filters that set the rate, turn and resize."""
+def pictures(
+    stream: Any, work: Work, *, even: bool = True, deep: bool = False, fps: float | None = None
+) -> Any:
+    """Add the filters that set the rate, turn and resize.
+
+    :param deep: whether the output keeps more than eight bits; else a high dynamic range is brought down.
+    """
     video = video_of(work)
     if fps:
         stream = stream.filter("fps", fps=f"{fps:.8g}")
-    stream = _turned(stream, work.options.get("rotate") or 0)
+    stream = _sized(_turned(stream, work.options.get("rotate") or 0), work, even=even)
+    return stream if deep else toned(stream, video)
+
+
+def _sized(stream: Any, work: Work, *, even: bool) -> Any:
+    video = video_of(work)
     shape = frame_of(work, even=even)
     wanted = work.options.get("width") or work.options.get("height")
     # Images and GIFs cannot say that their pixels are not square.

@@ -12,6 +12,8 @@ from jobs.contract.errors import ConversionFailed
 from .ffmpeg_command import command, open_input, seek, trim
 from .ffmpeg_containers import CONTAINERS
 from .ffmpeg_media import SUBTITLE_DEMUXERS, Subtitles, hardened, media_of
+from .ffmpeg_texts import in_utf8, look_at
+from .process import Look
 
 OPTION = "subtitles"
 _DRAWN = "subtitles.ass"
@@ -25,19 +27,28 @@ class Tracks:
     arguments: dict[str, Any] = field(default_factory=dict)
 
 
+def looks(work: Work) -> list[Look]:
+    """Return the looks at the customer's files, where they are used."""
+    return look_at(work.related.get(OPTION, ())) if _mode(work) in {"soft", "hard"} else []
+
+
 def prepare(work: Work) -> list[Command]:
-    """Plan what must be done before pictures can be drawn on: the customer's file becomes a safe one.
+    """Plan what must be done before: the customer's files become ones in UTF-8, and safe ones to draw.
 
     The filter that draws opens its file itself and knows no limits on formats and protocols.
     """
     import ffmpeg
 
-    if _mode(work) != "hard" or not _given(work):
+    mode = _mode(work)
+    if mode not in {"soft", "hard"} or not _given(work):
         return []
+    commands, files = in_utf8(work, _given(work))
+    if mode == "soft":
+        return commands
     drawn = work.output_dir / _DRAWN
-    source = ffmpeg.input(**hardened(_given(work)[0], demuxers=SUBTITLE_DEMUXERS))
+    source = ffmpeg.input(**hardened(files[0], demuxers=SUBTITLE_DEMUXERS))
     graph = ffmpeg.output(source["s:0"], f"{drawn}", format="ass")
-    return [command(graph, outputs=(drawn,), weight=0.01)]
+    return [*commands, command(graph, outputs=(drawn,), weight=0.01)]
 
 
 def draw(pictures: Any, work: Work) -> Any:
@@ -112,7 +123,7 @@ def _drawable(work: Work) -> Subtitles:
 
 def _added(work: Work) -> Tracks:
     result = Tracks()
-    for number, path in enumerate(_given(work)):
+    for number, path in enumerate(in_utf8(work, _given(work))[1]):
         result.streams.append(open_input(path, work, demuxers=SUBTITLE_DEMUXERS)["s:0"])
         result.arguments[f"c:s:{number}"] = CONTAINERS[work.output_format].subtitles
         if _language(work):

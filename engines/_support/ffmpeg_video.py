@@ -8,6 +8,7 @@ from typing import Any
 from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed
 
+from . import ffmpeg_colour
 from .ffmpeg_containers import CONTAINERS
 from .ffmpeg_media import Video, video_of
 
@@ -30,7 +31,6 @@ _X265_PROFILES = {
     "high444": "main444-8",
 }
 _X265_TUNES = ("animation", "grain", "fastdecode", "zerolatency", "psnr", "ssim")
-_PIXELS = {"high10": "yuv420p10le", "high422": "yuv422p10le", "high444": "yuv444p"}
 
 
 def video_arguments(codec: str, work: Work) -> Arguments:
@@ -45,9 +45,8 @@ def video_arguments(codec: str, work: Work) -> Arguments:
         given = [name for name in ("tune", "profile", "level") if options.get(name)]
         if given:
             raise ConversionFailed(f"The {given[0]} works with video_codec x264 and x265 only.")
-    pixels = _PIXELS.get(options.get("profile") or "", "yuv420p")
     return {
-        "pix_fmt": pixels,
+        "pix_fmt": ffmpeg_colour.pixels(codec, work),
         "g": options.get("keyframe_interval"),
         "aspect": options.get("aspect_ratio"),
         **_ENCODERS[codec](work),
@@ -89,9 +88,16 @@ def _x265(work: Work) -> Arguments:
         "preset": options.get("preset"),
         "tune": tune,
         "profile:v": _X265_PROFILES.get(profile or ""),
-        "x265-params": f"log-level=warning:level-idc={level}" if level else "log-level=warning",
+        "x265-params": ":".join(
+            ["log-level=warning", *([f"level-idc={level}"] if level else []), *_light(work)]
+        ),
         **_rate(work, 28),
     }
+
+
+def _light(work: Work) -> tuple[str, ...]:
+    video = video_of(work)
+    return video.light if video.is_bright and ffmpeg_colour.is_deep("x265", work) else ()
 
 
 def _vp9(work: Work) -> Arguments:
@@ -154,6 +160,7 @@ _ENCODERS: Mapping[str, Callable[[Work], Arguments]] = {
     "mpeg2": _quantised("mpeg2video"),
     "mpeg1": _quantised("mpeg1video"),
     "wmv2": _quantised("wmv2"),
+    "flv1": _quantised("flv"),
 }
 
 _MPEG_RATES = (24000 / 1001, 24, 25, 30000 / 1001, 30, 50, 60000 / 1001, 60)

@@ -13,9 +13,20 @@ _CHANNELS = "The audio codec does not support this number of channels. Try 1 or 
 _COPY = "The output format cannot hold a stream as it is in this file. Choose another codec than copy."
 _SETTINGS = "The video codec does not take these settings together: look at profile, level and tune."
 
+_CHARSET = "The charset is not known. Use something like windows-1250."
+_LETTERS = "The text is not written in this charset. Leave it out, or name another, such as windows-1250."
+_GRAPHICS = "The graphics card here does not encode this codec. Choose another video_codec, or engine ffmpeg."
+
 # The first that is found counts, so the particular stand before the general.
 _MEANINGS: tuple[tuple[str, TaskError], ...] = (
     ("No space left on device", DiskFull()),
+    (r"iconv: (failed to start|conversions? from .{0,200}not supported)", ConversionFailed(_CHARSET)),
+    (r"iconv: (illegal|incomplete|unable)", ConversionFailed(_LETTERS)),
+    (r"No (NVENC )?capable devices? found|Cannot load lib|OpenEncodeSessionEx", ConversionFailed(_GRAPHICS)),
+    (
+        r"Codec not supported|Unknown encoder '\w+_nvenc'|does not support required",
+        ConversionFailed(_GRAPHICS),
+    ),
     (r"\.(srt|ass|ssa|vtt|sub|smi|txt): Invalid", ConversionFailed(_SUBTITLES)),
     (r"\.(png|jpg|jpeg|webp|bmp|tiff|svg): Invalid", ConversionFailed(_IMAGE)),
     (r"Cannot determine format of input stream [1-9]", ConversionFailed(_IMAGE)),

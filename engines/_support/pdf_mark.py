@@ -13,7 +13,7 @@ from typing import Any
 import pikepdf
 from PIL import Image, ImageOps
 
-from engines._support import librsvg, matrix, text_drawing
+from engines._support import colours, librsvg, matrix, watermark_text
 from engines._support.child import Refused
 from engines._support.matrix import Matrix
 from jobs.contract import limits
@@ -49,12 +49,25 @@ def text(pdf: pikepdf.Pdf, options: Mapping[str, Any]) -> Mark:
 
     :raises Refused: when it shows nothing.
     """
-    with librsvg.Drawing(text_drawing.document(options, librsvg.Box(0, 0, 1, 1))) as drawing:
-        box = drawing.extent("text")
+    with librsvg.Drawing(_drawing(options, librsvg.Box(0, 0, 1, 1))) as drawing:
+        box = drawing.extent(watermark_text.ID)
     if box.width <= 0 or box.height <= 0:
         raise Refused("ConversionFailed", "The text has nothing to show.")
-    with librsvg.Drawing(text_drawing.document(options, box)) as drawing:
+    with librsvg.Drawing(_drawing(options, box)) as drawing:
         return _printed(pdf, drawing, box.width, box.height)
+
+
+def _drawing(options: Mapping[str, Any], box: librsvg.Box) -> bytes:
+    ink = colours.read(options["font_color"])
+    return watermark_text.document(
+        options["text"],
+        font_name=options["font_name"],
+        points=options["font_size"],
+        align=options["font_align"],
+        fill=f"rgb{ink.numbers}",
+        opacity=ink.alpha,
+        box=f"{box.x:g} {box.y:g} {box.width:g} {box.height:g}",
+    )
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Command, Context, Output, Result, Work
+from jobs.contract import Command, Context, Output, Result, Work, formats
 from jobs.contract.errors import ConversionFailed, EmptyFile, EngineCrashed, TaskError
 from jobs.contract.operation import Explain
 
@@ -18,6 +18,9 @@ from .room import INPUT, OUTPUT, Profile, Room
 
 RELATED = "/related"
 Planner = Callable[[Work], list[Command]]
+Read = Callable[[str], Mapping[str, Any]]
+Look = tuple[Command, Read]
+"""A command whose standard output tells what the planner must know, and what makes ``work.facts`` of that."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,10 @@ class Process:
     explain: Explain | None = None
     """Knows what a failed tool's words mean."""
     probe: Callable[[Work], Command] | None = None
-    """A command whose standard output tells what the planner must know; ``read`` makes it ``work.facts``."""
-    read: Callable[[str], Mapping[str, Any]] | None = None
+    """The look at the first input that every work needs; ``read`` belongs to it."""
+    read: Read | None = None
+    looks: Callable[[Work], Sequence[Look]] | None = None
+    """More looks, where the work needs some."""
     profile: Profile = USUAL
 
     def __call__(self, work: Work, context: Context) -> Result:
@@ -42,9 +47,10 @@ class Process:
             return self._run(relocated(work, cell), cell, context)
 
     def _run(self, work: Work, cell: Cell, context: Context) -> Result:
-        if self.probe and self.read:
-            outcome = self._launch(self.probe(work), cell, context, share=(0, 0))
-            work = replace(work, facts={**work.facts, **self.read(outcome.stdout)})
+        looks = [(self.probe(work), self.read)] if self.probe and self.read else []
+        for look, read in (*looks, *(self.looks(work) if self.looks else ())):
+            outcome = self._launch(look, cell, context, share=(0, 0))
+            work = replace(work, facts={**work.facts, **read(outcome.stdout)})
         commands = self.plan(work)
         total = sum(command.weight for command in commands)
         done = 0.0
@@ -55,7 +61,11 @@ class Process:
             done += command.weight
             if len(commands) > 1:
                 context.progress(100 * done / total)
-        return Result(files=tuple(Output(path=path) for path in collect(found, work.output_format)))
+        results = [Output(path=path) for path in collect(found, work.output_format)]
+        for path in commands[-1].beside:
+            own = formats.of(path.name)
+            results += [Output(path=each, format=own) for each in collect([cell.outside(path)], own)]
+        return Result(files=tuple(results))
 
     def _launch(
         self, command: Command, cell: Cell, context: Context, *, share: tuple[float, float]
@@ -64,9 +74,10 @@ class Process:
         low, high = share
 
         def on_line(line: str) -> None:
-            percent = read(line) if read else None
-            if percent is not None:
-                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100)
+            found = read(line) if read else None
+            if found is not None:
+                percent, message = found if isinstance(found, tuple) else (found, None)
+                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100, message)
 
         try:
             outcome = launcher.run(

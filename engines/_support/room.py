@@ -59,3 +59,9 @@ class Profile:
     """Whether its processes talk to each other through sockets that have names."""
     network: bool = False
     """Whether it may make network sockets; they lead nowhere but to itself."""
+    devices: tuple[str, ...] = ()
+    """Patterns of the devices it needs, beyond those that are nobody's; what is not there is left out."""
+
+    def found_devices(self) -> list[str]:
+        """Return the paths of those of its devices that this machine has."""
+        return sorted(f"{path}" for pattern in self.devices for path in Path("/").glob(pattern[1:]))

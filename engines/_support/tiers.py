@@ -139,7 +139,7 @@ class Landlock:
             "uid": identity.uid,
             "gid": identity.gid,
             "bounds": found,
-            "rules": rules(wish.room, sockets=wish.profile.sockets),
+            "rules": rules(wish.room, sockets=wish.profile.sockets, devices=wish.profile.found_devices()),
             "filter": syscalls.program(namespaces=False, sockets=wish.profile.sockets, network=False).hex(),
         }
         given = _handed(json.dumps(orders).encode())
@@ -191,15 +191,17 @@ class Unlocked:
         """Do nothing: nothing tells the program's daemons from others."""
 
 
-def rules(room: Room, *, sockets: bool) -> list[tuple[str, int]]:
+def rules(room: Room, *, sockets: bool, devices: Sequence[str] = ()) -> list[tuple[str, int]]:
     """Return which paths a program may reach under Landlock, and how.
 
     :param sockets: whether it may make sockets.
+    :param devices: what it may steer, beyond reading and writing.
     """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
     found += [(f"/etc/{name}", shim.READ) for name in inner_etc.NAMES]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
+    found += [(path, shim.READ | shim.WRITE_FILE | shim.IOCTL_DEVICE) for path in devices]
     found += [(f"{folder}", shim.READ) for folder in room.read.values()]
     found += [(f"{folder}", EVERYTHING) for folder in room.write.values()]
     if sockets:

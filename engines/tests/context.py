@@ -15,6 +15,7 @@ class RunContext:
     seconds: float = 60
     stopped: str | None = None
     percents: list[float] = field(default_factory=list)
+    messages: list[str | None] = field(default_factory=list)
     recorded: list[tuple[list[str], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -22,6 +23,7 @@ class RunContext:
 
     def progress(self, percent: float, message: str | None = None) -> None:
         self.percents.append(percent)
+        self.messages.append(message)
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
         self.recorded.append((list(argv), output))

@@ -79,7 +79,8 @@ class Work:
         return self.output_dir / f"{stem}.{self.output_format}"
 
 
-LineReader = Callable[[str], float | None]
+LineReader = Callable[[str], float | tuple[float, str] | None]
+"""Reads how far a run is out of a line: percent, perhaps with a sentence for the customer; None without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,13 +92,15 @@ class Command:
     """Files that must exist, and not be empty, when it ends; the run's results (of its last command)."""
     output_glob: str = ""
     """A pattern in the output folder, for tools that choose the number of files; at least one must match."""
+    beside: tuple[Path, ...] = ()
+    """More results (of the last command), after the others: not of the format wanted, but of their own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     stdin: bytes = b""
     """Written to its standard input: what must not stand on a command line. At most 64 KiB."""
     quiet: bool = False
     """What it prints may hold secrets: it is kept for nobody, unless it fails."""
     progress: Callable[[], LineReader] | None = None
-    """Makes a reader of this run's lines (both outputs): percent, or None for a line without."""
+    """Makes a reader of this run's lines (both outputs)."""
     weight: float = 1.0
     """The command's share of the whole run's progress."""
 
@@ -109,6 +112,8 @@ class Output:
     path: Path
     name: str | None = None
     dir: str = ""
+    format: str = ""
+    """Its format, where that is not the one wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +174,8 @@ class Operation:
     engine: str | None = None
     aliases: frozenset[str] = frozenset()
     """Other engines' names that this one answers to: commercial ones that it stands in for."""
+    fallback: str | None = None
+    """The engine that does it where no live worker has this one."""
     conversions: frozenset[Pair] = frozenset()
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()

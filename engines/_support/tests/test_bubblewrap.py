@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engines._support import bubblewrap
-from engines._support.cells import BROWSER, USUAL
+from engines._support.cells import BROWSER, GRAPHICS, OFFICE, USUAL
 from engines._support.room import Room
 
 ROOM = Room(read={"/input": Path("/data/in")}, write={"/output": Path("/data/out")}, start="/output")
@@ -31,6 +31,23 @@ def test_only_outputs_can_be_written():
     assert "--bind /data/out /output" in options()
     assert words.count("--bind") == 1
     assert "--remount-ro / " in options() + " "
+
+
+def test_a_device_is_shown_to_whom_it_is_for_and_to_nobody_else(tmp_path):
+    for name in ("card0", "card1", "cardctl", "disk"):
+        (tmp_path / name).touch()
+    wanted = replace(USUAL, devices=(f"{tmp_path}/card[0-9]*", f"{tmp_path}/cardctl", f"{tmp_path}/card-uvm"))
+
+    shown = [f"--dev-bind-try {tmp_path / name} {tmp_path / name}" for name in ("card0", "card1", "cardctl")]
+    assert " ".join(shown) in options(wanted)
+    assert options(wanted).count("--dev-bind") == 3
+    assert options(wanted).index("--dev /dev ") < options(wanted).index("--dev-bind-try")
+    assert "--dev-bind" not in options()
+
+
+def test_only_a_card_s_own_engine_has_devices():
+    assert [profile for profile in (USUAL, OFFICE, BROWSER) if profile.devices] == []
+    assert all("/dev/nvidia" in pattern for pattern in GRAPHICS.devices)
 
 
 def test_what_is_made_of_memory_has_a_size():
