@@ -153,6 +153,12 @@ ATHANOR_UNSAFE_RUN_ENGINES_UNCONFINED = _setting(
     "Run engines where nothing can lock them in: a stranger's file can then do all that the worker can.",
     _flag,
 )
+ATHANOR_FONTS_DIR = _setting(
+    "FONTS_DIR",
+    "",
+    "A folder of fonts that engines use besides the system's; read when a worker starts.",
+    str,
+)
 ATHANOR_LOG_LEVEL = _setting("LOG_LEVEL", "INFO", "Least severe level that is logged.", str)
 ATHANOR_OUTBOUND_ALLOW = _setting(
     "OUTBOUND_ALLOW",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jobs.contract import limits
 
-from . import inner_etc
+from . import fonts, inner_etc
 from .room import Profile, Room
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -70,6 +70,8 @@ def _system() -> Iterator[str]:
         elif path.exists():
             yield from ("--ro-bind", f"{path}", f"{path}")
     yield from ("--ro-bind", f"{inner_etc.folder()}", "/etc")
+    if own := fonts.folder():
+        yield from ("--ro-bind", f"{own}", fonts.INSIDE)
 
 
 def bounds(profile: Profile, *, seconds: float | None, own: bool) -> dict[str, int]:

@@ -13,7 +13,7 @@ from jobs.contract import limits
 from jobs.contract.erasing import erase
 from jobs.contract.errors import Unconfined
 
-from . import confinement, identities
+from . import confinement, identities, inner_etc
 from .identities import Identity
 from .room import WORK, Profile, Room
 from .tiers import Tier
@@ -118,7 +118,10 @@ class Cell:
     def environment(self) -> dict[str, str]:
         """What every program gets: nothing of ours."""
         home = self.named(WORK if WORK in self.room.write else TMP)
-        return {"PATH": confinement.PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
+        found = {"PATH": confinement.PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
+        if not self.tier.maps:
+            found["FONTCONFIG_PATH"] = f"{inner_etc.folder() / 'fonts'}"
+        return found
 
     def _admit(self, identity: Identity) -> None:
         if identity.is_ours:

@@ -33,6 +33,9 @@ def tier() -> Tier:
     """
     chosen, said = choose(os.environ)
     log.log(logging.INFO if chosen.name == "bubblewrap" else logging.WARNING, "%s", said)
+    from . import font_cache  # which starts programs, as the trial does
+
+    font_cache.fill(chosen)
     return chosen
 
 

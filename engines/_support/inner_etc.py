@@ -1,4 +1,7 @@
-"""The parts of /etc that engines need, in one folder: to show a dozen would cost time at every start."""
+"""The parts of /etc that engines need, in one folder: to show a dozen would cost time at every start.
+
+Where it cannot be shown as /etc, it is where fontconfig looks.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 from jobs.contract.erasing import erase
+
+from . import fonts
 
 NAMES = (
     *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
@@ -32,5 +37,6 @@ def folder() -> Path:
                 shutil.copytree(source, made / name, symlinks=True)
             else:
                 shutil.copy2(source, made / name)
+    fonts.configure(made)
     made.chmod(0o755)
     return made

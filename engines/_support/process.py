@@ -56,8 +56,12 @@ class Process:
         done = 0.0
         for command in commands:
             share = (100 * done / total, 100 * (done + command.weight) / total)
-            self._launch(command, cell, context, share=share)
-            found = outputs_of(command, cell, work.output_dir)
+            outcome = self._launch(command, cell, context, share=share)
+            try:
+                found = outputs_of(command, cell, work.output_dir)
+            except ConversionFailed as error:
+                # Some tools say what is wrong, and then that all is well.
+                raise (self.explain and self.explain(outcome.words)) or error from None
             done += command.weight
             if len(commands) > 1:
                 context.progress(100 * done / total)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from . import inner_etc, syscalls
+from . import fonts, inner_etc, syscalls
 from . import landlock_shim as shim
 from .bubblewrap import MERGED, PATH, SYSTEM, arguments, bounds, limited
 from .identities import Identity
@@ -199,6 +199,7 @@ def rules(room: Room, *, sockets: bool, devices: Sequence[str] = ()) -> list[tup
     """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
     found += [(f"/etc/{name}", shim.READ) for name in inner_etc.NAMES]
+    found += [(f"{folder}", shim.READ) for folder in (inner_etc.folder() / "fonts", fonts.folder()) if folder]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
     found += [(path, shim.READ | shim.WRITE_FILE | shim.IOCTL_DEVICE) for path in devices]

@@ -83,7 +83,7 @@ _MARKED = frozenset(
             "aiff",
         ),
         *("au", "caf", "voc", "amr", "mkv", "webm", "weba", "avi", "flv", "mp4", "mov", "m4a", "3gp", "3g2"),
-        *("rm", "rmvb", "swf", "mxf", "wtv", "otf", "ttf", "woff", "woff2"),
+        *("rm", "rmvb", "swf", "mxf", "wtv", "otf", "ttf", "woff", "woff2", "eot", "pfb"),
     }
 )
 """Formats that are recognised whenever a file is one: what is not, is none."""

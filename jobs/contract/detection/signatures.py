@@ -67,6 +67,8 @@ _AT_START: dict[str, tuple[bytes, ...]] = {
 }
 _INSIDE = {
     (40, b" EMF"): "emf",
+    (6, b"%!PS-AdobeFont"): "pfb",
+    (6, b"%!FontType1"): "pfb",
     (34, b"LP"): "eot",
     (60, b"BOOKMOBI"): "mobi",
     (60, b"TEXtREAd"): "pdb",
