@@ -14,7 +14,7 @@ from jobs.contract.erasing import erase
 
 ROOT = Path(__file__).parents[2]
 OURS = ("engines/_support", "jobs/contract")
-LIBRARIES = ("unoserver", "wand")
+LIBRARIES = ("olefile", "unoserver", "wand")
 """Packages of our environment that children import; pure Python, so that any Python here reads them."""
 _LEFT_OUT = shutil.ignore_patterns("tests")
 

@@ -173,6 +173,8 @@ class Operation:
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
+    between: bool = False
+    """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
