@@ -12,6 +12,8 @@ from pathlib import Path
 
 from jobs.contract.erasing import erase
 
+from . import identities
+
 NAMES = (
     *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
     *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
@@ -32,5 +34,13 @@ def folder() -> Path:
                 shutil.copytree(source, made / name, symlinks=True)
             else:
                 shutil.copy2(source, made / name)
+    # Some programs do not run as a user without a name.
+    (made / "passwd").write_text(
+        "".join(f"engine:x:{uid}:{uid}::/tmp:/usr/sbin/nologin\n" for uid in _users())
+    )
     made.chmod(0o755)
     return made
+
+
+def _users() -> set[int]:
+    return {*identities.POOL, os.geteuid()} - {0}
