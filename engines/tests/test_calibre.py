@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - markup reads best in its own lines
 from __future__ import annotations
 
 import io
