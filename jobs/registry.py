@@ -130,11 +130,12 @@ def _ways(source: str) -> tuple[tuple[float, tuple[Hop, ...]], ...]:
             continue
         for record in named("convert"):
             for start, end in record.conversions:
-                if start == here and end in BETWEEN and end not in settled:
+                passes = record.between or end in BETWEEN
+                if start == here and end and passes and end not in settled:
                     number += 1
-                    step = (*way, Hop(record, here, end or ""))
-                    detour = BETWEEN[end or ""]
-                    heapq.heappush(heap, (cost + record.cost + detour, number, end or "", step))
+                    step = (*way, Hop(record, here, end))
+                    detour = BETWEEN.get(end, 0.0)
+                    heapq.heappush(heap, (cost + record.cost + detour, number, end, step))
     return tuple(settled.values())
 
 

@@ -180,6 +180,8 @@ class Operation:
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
+    between: bool = False
+    """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
     inputs: Inputs = Inputs.EACH
     repeats: bool = False
     """Whether a task that is named twice is taken twice, since their order is what is asked for."""
