@@ -48,5 +48,12 @@ def clip(folder: Path) -> Path:
     return made
 
 
+def repeated(document: Path, *, times: int) -> Path:
+    """Return a PDF that has the pages of another one several times."""
+    made = document.with_stem(f"{document.stem}-{times}")
+    _run("qpdf", "--empty", "--pages", *([f"{document}"] * times), "--", f"{made}")
+    return made
+
+
 def _run(*argv: str) -> None:
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)

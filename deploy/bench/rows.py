@@ -193,18 +193,25 @@ def video(bench: Bench) -> Row:
 
 
 def pages(bench: Bench) -> Row:
-    """A PDF to PNG pages, over pdftoppm."""
-    task = bench.client.upload(SAMPLES / "jod_multi_page.doc")
-    job = bench.client.convert(task, output_format="pdf")
-    pdf = next(each["id"] for each in job["tasks"] if each["name"] == "convert")
-    source = bench.folder / "pages.pdf"
-    _download(job, source)
+    """A PDF of 20 pages to PNG pages, over pdftoppm."""
+    source = _twenty_pages(bench)
+    pdf = bench.client.upload(source)
     ours, floor = in_turn(
         bench.count,
         lambda: timed(lambda: bench.client.convert(pdf, output_format="png", pixel_density=150)),
         lambda: bench.command("pdftoppm", "-png", "-r", "150", f"{source}", f"{bench.folder / 'floor'}"),
     )
-    return Row("pdf to png pages, 150 dpi", ours, floor, "pdftoppm", 1.20, is_ratio=True)
+    return Row("20 pdf pages to png, 150 dpi", ours, floor, "pdftoppm", 0.33, is_ratio=True)
+
+
+def _twenty_pages(bench: Bench) -> Path:
+    from . import inputs
+
+    made = bench.folder / "document.pdf"
+    if not made.exists():
+        task = bench.client.upload(SAMPLES / "jod_multi_page.doc")
+        _download(bench.client.convert(task, output_format="pdf"), made)
+    return inputs.repeated(made, times=5)
 
 
 def _download(job: dict[str, object], into: Path) -> None:

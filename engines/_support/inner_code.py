@@ -14,8 +14,10 @@ from jobs.contract.erasing import erase
 
 ROOT = Path(__file__).parents[2]
 OURS = ("engines/_support", "jobs/contract")
-LIBRARIES = ("unoserver", "wand")
-"""Packages of our environment that children import; pure Python, so that any Python here reads them."""
+LIBRARIES = ("PIL", "pypdfium2", "pypdfium2_cfg", "pypdfium2_raw", "unoserver", "wand")
+"""Packages of our environment that children import: for the distribution's Python, of which ours is made."""
+LIBS = {"PIL": "pillow.libs"}
+"""What lies beside a package and is part of it."""
 _LEFT_OUT = shutil.ignore_patterns("tests")
 
 
@@ -34,7 +36,10 @@ def folder() -> Path:
     for name in LIBRARIES:
         found = importlib.util.find_spec(name)
         if found and found.origin:
-            shutil.copytree(Path(found.origin).parent, made / name, ignore=_LEFT_OUT)
+            home = Path(found.origin).parent
+            shutil.copytree(home, made / name, ignore=_LEFT_OUT)
+            if name in LIBS and (home.parent / LIBS[name]).is_dir():
+                shutil.copytree(home.parent / LIBS[name], made / LIBS[name])
     for path in made.rglob("*"):
         # Ours may be closed to others; children are others.
         path.chmod(0o755 if path.is_dir() else 0o644)
