@@ -153,11 +153,13 @@ Runner = Callable[[Work, Context], Result]
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """The program behind an engine, and how to learn its version."""
+    """The program behind an engine, or the Python package, and how to learn its version."""
 
     name: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     """Prints the version within a few seconds."""
+    package: str = ""
+    """A Python package that is the tool, where no program is; its version counts."""
     pattern: str = r"(\d+(?:\.\d+)+)"
     """Finds the version in what it prints; the first group counts."""
 
