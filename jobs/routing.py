@@ -86,8 +86,12 @@ def options(task: Task) -> dict[str, Any]:
 
 
 def format_of(task: Task, file: File) -> str:
-    """Return the format a task takes a file for: what the customer says, else its extension's."""
-    return task.payload.get("input_format") or file.format or formats.of(file.name)
+    """Return the format a task takes a file for: what the customer says, else its extension's.
+
+    What the customer says is about the files that come in, not about what a task's own hops made of them.
+    """
+    said = task.payload.get("input_format") if file.task_id != task.pk else None
+    return said or file.format or formats.of(file.name)
 
 
 def format_of_new(stored: files.Stored, name: str) -> str:

@@ -91,6 +91,16 @@ def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, st
     assert Task.objects.get(job=job, name="b").status == Status.FINISHED
 
 
+def test_the_format_a_customer_names_is_that_of_the_input_on_every_hop(owner, run_all):
+    convert = {**to_pdf("a"), "output_format": "png", "input_format": "txt"}
+    job = create(owner, a=make(name="file.strange"), b=convert)
+
+    run_all()
+
+    [file] = File.objects.filter(task__job=job, task__name="b")
+    assert (file.name, file.format) == ("file.png", "png")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_task_cancelled_between_its_hops_keeps_no_file(owner, station):
     job = create(owner, a=make(), b={**to_pdf("a"), "output_format": "png", "width": 5})
