@@ -64,6 +64,8 @@ class Work:
     options: Mapping[str, Any] = field(default_factory=dict)
     related: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Files that belong to an option: those of the tasks it names, or its own stored content."""
+    system: Path | None = None
+    """A folder that holds another system, whose programs do it; None for this machine's."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a probe of the first input found out, for planners that must know (sizes, streams)."""
 
@@ -169,10 +171,14 @@ class Operation:
     engine: str | None = None
     aliases: frozenset[str] = frozenset()
     """Other engines' names that this one answers to: commercial ones that it stands in for."""
+    fallback: str | None = None
+    """The engine that does it where no live worker has this one."""
     conversions: frozenset[Pair] = frozenset()
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
+    between: bool = False
+    """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
