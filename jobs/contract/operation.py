@@ -64,6 +64,8 @@ class Work:
     options: Mapping[str, Any] = field(default_factory=dict)
     related: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Files that belong to an option: those of the tasks it names, or its own stored content."""
+    system: Path | None = None
+    """A folder that holds another system, whose programs do it; None for this machine's."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a probe of the first input found out, for planners that must know (sizes, streams)."""
 
