@@ -1,4 +1,4 @@
-"""GraphicsMagick: pictures to pictures, where it is asked for, and JPEG XL."""
+"""GraphicsMagick: pictures to pictures, where it is asked for, JPEG XL, and GIMP's layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ._support.process import Process
 
 ANIMATED = {"gif"}
 PAGED = {"tiff"}
+LAYERED = {"xcf"}
 READ = {
     *("avif", "bmp", "gif", "heic", "ico", "jpg", "jxl", "pcx", "pgm", "png", "pnm", "ppm", "tga", "tiff"),
     *("webp", "xbm", "xcf", "xpm"),
@@ -37,6 +38,7 @@ def convert(work: Work) -> list[Command]:
         *_density(work),
         _named(work.input_format, f"{work.input}{_part(work)}"),
     ]
+    argv += ["-background", "transparent", "-flatten"] if work.input_format in LAYERED else []
     argv += ["-coalesce"] if _stays(work, ANIMATED) else []
     argv += ["-auto-orient"] if work.options["auto_orient"] else []
     argv += [*_size(work), *_colours(work), *_ground(work)]
@@ -56,7 +58,8 @@ def _stays(work: Work, several: set[str]) -> bool:
 
 
 def _part(work: Work) -> str:
-    return "" if _stays(work, ANIMATED) or _stays(work, PAGED) else "[0]"
+    whole = work.input_format in LAYERED or _stays(work, ANIMATED) or _stays(work, PAGED)
+    return "" if whole else "[0]"
 
 
 def _density(work: Work) -> list[str]:

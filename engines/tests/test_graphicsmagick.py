@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 from pathlib import Path
 
@@ -167,3 +168,43 @@ def test_the_tool_tells_its_version():
     said = subprocess.run(["gm", "version"], capture_output=True, text=True, check=True).stdout
 
     assert "GraphicsMagick 1." in said
+
+
+def xcf(*layers: tuple[int, int, int, int, tuple[int, ...]]) -> bytes:
+    """A file of GIMP's, 24 x 16, of layers from the top: place, size and colour of each."""
+
+    def numbers(*values: int) -> bytes:
+        return struct.pack(f">{len(values)}I", *values)
+
+    head = b"gimp xcf file\0" + numbers(24, 16, 0, 17, 1) + b"\0" + numbers(0, 0)
+    places, bodies = [], b""
+    for x, y, width, height, colour in layers:
+        start = len(head) + 4 * (len(layers) + 2) + len(bodies)
+        body = numbers(width, height, 1, 6) + b"layer\0"
+        body += numbers(6, 4, 255, 8, 4, 1, 15, 8, x, y, 7, 4, 0, 0, 0)
+        hierarchy = start + len(body) + 8
+        body += numbers(hierarchy, 0, width, height, 4, hierarchy + 20, 0)
+        body += numbers(width, height, hierarchy + 36, 0) + bytes(colour) * (width * height)
+        places.append(start)
+        bodies += body
+    return head + numbers(*places, 0, 0) + bodies
+
+
+@pytest.mark.parametrize(
+    ("ground", "target", "options", "seen"),
+    [
+        ((*RED, 255), "png", {}, (*RED, 255)),
+        ((*RED, 0), "png", {}, (0, 0, 0, 0)),
+        ((*RED, 0), "jpg", {}, (255, 255, 255, 255)),
+        ((*RED, 0), "jpg", {"background": "#00ff00"}, (0, 255, 0, 255)),
+    ],
+)
+def test_layers_lie_over_each_other(ground, target, options, seen, bench):
+    data = xcf((12, 0, 12, 16, (*BLUE, 255)), (0, 0, 24, 16, ground))
+
+    picture = bench.picture(data, "xcf", target, **options).convert("RGBA")
+
+    assert picture.size == (24, 16)
+    assert close_to(picture, (20, 8), (*BLUE, 255))
+    found = picture.getpixel((3, 8))
+    assert found[3] == seen[3] == 0 or close_to(picture, (3, 8), seen)
