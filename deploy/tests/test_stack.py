@@ -84,7 +84,7 @@ def test_every_engine_converts_what_it_is_for(stack, samples):
     assert engines == {
         "doc": "libreoffice",
         "video": "ffmpeg",
-        "photo": "imagemagick",
+        "photo": "vips",
         "page": "chrome",
         "text": "poppler",
     }
