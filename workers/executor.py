@@ -168,7 +168,7 @@ class _Performance:
         if not self.hop.operation.conversions:
             return True
         fresh = self.task.hop == 0 or not row.done
-        return fresh and routing.format_of(self.task, row) == self.hop.source
+        return fresh and self.hop.source in {"", routing.format_of(self.task, row)}
 
     def _pass_on(self, row: File) -> None:
         stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
