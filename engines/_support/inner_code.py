@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 
 from jobs.contract.erasing import erase
@@ -43,4 +44,19 @@ def folder() -> Path:
     for path in made.rglob("*"):
         # Ours may be closed to others; children are others.
         path.chmod(0o755 if path.is_dir() else 0o644)
+    return made
+
+
+def beside(path: Path) -> Path | None:
+    """Return a copy of a file of our environment that programs may be shown; None when it is not there."""
+    if not path.is_file():
+        return None
+    made = folder() / "beside" / path.stem / path.name
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        # Another thread may look meanwhile: it is there whole or not at all.
+        partial = made.with_suffix(f".{threading.get_ident()}")
+        shutil.copyfile(path, partial)
+        partial.chmod(0o644)
+        partial.replace(made)
     return made
