@@ -83,6 +83,15 @@ def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) ->
     settings.ATHANOR_WORK_DIR.mkdir()
 
 
+@pytest.fixture(autouse=True)
+def _own_fleet() -> Iterator[None]:
+    """Let no test see the workers of another."""
+    from jobs import fleet
+
+    yield
+    fleet.forget()
+
+
 @pytest.fixture
 def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let customers' URLs lead to servers that a test starts on this machine."""

@@ -1,20 +1,32 @@
-"""What ``/v2/operations`` lists: every pair of formats with its engine, straight from the records."""
+"""What ``/v2/operations`` lists: every pair of formats with its engine, as the live workers can do it.
+
+Answers are put together of rows that were encoded once: there are thousands, and only a change of the fleet
+changes them.
+"""
 
 from __future__ import annotations
 
 import functools
+import gzip
+import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass
 
-from jobs import registry
+from jobs import planner, registry, versions
 from jobs.contract import Operation, Option, formats
+from jobs.crew import Crew
 
 from . import representations
 
 # The documented types; clients know no lists.
 WIRE_TYPE = {"list": "string"}
+INCLUDES = ("options", "engine_versions")
+FILTERS = ("operation", "input_format", "output_format", "engine", "engine_version")
+KEPT_BYTES = 32 * 1024 * 1024
+"""With more than this at hand, answers are made afresh."""
+PACKING = 4
+"""How hard they are compressed: twice as hard gains a tenth."""
 
 
 @dataclass(frozen=True)
@@ -27,41 +39,115 @@ class Offer:
     is_default: bool
 
 
-@functools.cache
-def offers() -> tuple[Offer, ...]:
-    """Return every row: of all engines for a pair the default one first, imports and exports last."""
+@dataclass(frozen=True)
+class Answer:
+    """A list, encoded."""
+
+    body: bytes
+    packed: bytes
+    """The same, compressed."""
+    tag: str
+    """What changes with it."""
+
+
+class Catalogue:
+    """What a crew offers, ready to be listed."""
+
+    def __init__(self, crew: Crew | None) -> None:
+        self.crew = crew
+        self.offers = tuple(offers(crew))
+        self._rows = [_encoded(row(offer, crew or Crew()))[:-1] for offer in self.offers]
+        self._more: dict[tuple[int, str], bytes] = {}
+        self._answers: dict[object, Answer] = {}
+
+    def answer(self, filters: Mapping[str, str], *, alternatives: bool, include: Collection[str]) -> Answer:
+        """Return the rows that pass the filters, encoded."""
+        asked = {name: filters[name] for name in FILTERS if name in filters}
+        wanted = [name for name in INCLUDES if name in include]
+        key = (*asked.items(), alternatives, *wanted)
+        if key not in self._answers:
+            if sum(len(each.body) for each in self._answers.values()) > KEPT_BYTES:
+                self._answers.clear()
+            self._answers[key] = self._answer(asked, wanted, alternatives=alternatives)
+        return self._answers[key]
+
+    def _answer(self, filters: Mapping[str, str], wanted: Collection[str], *, alternatives: bool) -> Answer:
+        rows = [
+            self._rows[number] + self._including(self.offers[number], wanted) + b"}"
+            for number in self.matching(filters, alternatives=alternatives)
+        ]
+        body = b'{"data":[' + b",".join(rows) + b"]}"
+        return Answer(body, gzip.compress(body, PACKING, mtime=0), hashlib.sha256(body).hexdigest()[:32])
+
+    def matching(self, filters: Mapping[str, str], *, alternatives: bool) -> Iterator[int]:
+        """Yield the numbers of the rows that pass; only default engines', unless alternatives are wanted."""
+        name = filters.get("operation")
+        operation = registry.OPERATION_ALIASES.get(name, name) if name else None
+        source, target = _format(filters.get("input_format")), _format(filters.get("output_format"))
+        engine, version = filters.get("engine"), filters.get("engine_version")
+        # Who names an engine wants to know what it does, default or not.
+        every = alternatives or bool(engine)
+        for number, offer in enumerate(self.offers):
+            if (
+                (every or offer.is_default)
+                and operation in {None, offer.record.name}
+                and source in {None, offer.source}
+                and target in {None, offer.target}
+                and (not engine or offer.record.answers_to(engine))
+                and (not version or self._has(offer.record.engine, version))
+            ):
+                yield number
+
+    def _has(self, engine: str | None, version: str) -> bool:
+        there = self.crew.versions.get(engine or "", ()) if self.crew else ()
+        return versions.choose(engine or "", version, there) is not None
+
+    def _including(self, offer: Offer, wanted: Collection[str]) -> bytes:
+        found = b""
+        for name in wanted:
+            key = (id(offer.record), name)
+            if key not in self._more:
+                self._more[key] = f',"{name}":'.encode() + _encoded(self._include(offer.record, name))
+            found += self._more[key]
+        return found
+
+    def _include(self, record: Operation, name: str) -> list[representations.Json]:
+        if name == "options":
+            return [option(each) for each in record.options]
+        listed = versions.listed(record.engine, self.crew) if record.engine and self.crew else []
+        return [asdict(each) for each in listed]
+
+
+@functools.lru_cache(maxsize=2)
+def _of(crew: Crew, _versions: object) -> Catalogue:
+    return Catalogue(crew)
+
+
+def of(crew: Crew) -> Catalogue:
+    """Return what a crew offers, made once for each change of it."""
+    return _of(crew, (tuple(sorted(crew.versions.items())), tuple(sorted(crew.own.items()))))
+
+
+def offers(crew: Crew | None) -> Iterator[Offer]:
+    """Yield every row: of all engines for a pair the default one first, imports and exports last."""
     names = dict.fromkeys(record.name for record in registry.operations())
-    ordered = sorted(names, key=lambda name: (name.startswith(("import/", "export/")), name))
-    return tuple(offer for name in ordered for offer in _of(name))
+    for name in sorted(names, key=lambda name: (name.startswith(("import/", "export/")), name)):
+        seen: set[tuple[str | None, str | None, str | None]] = set()
+        for source, target, hops in planner.ways(name, crew):
+            record = hops[-1].operation
+            seen.add((source, target, record.engine))
+            yield Offer(record, source, target, is_default=True)
+        for record in planner.there(name, crew):
+            for source, target in sorted(record.conversions, key=lambda pair: (pair[0] or "", pair[1] or "")):
+                if (source, target, record.engine) not in seen:
+                    seen.add((source, target, record.engine))
+                    yield Offer(record, source, target, is_default=False)
 
 
-def matching(
-    filters: Mapping[str, str], *, alternatives: bool, versions: Mapping[str, list[str]]
-) -> list[Offer]:
-    """Return the rows that pass the filters; only the default engine's, unless alternatives are wanted."""
-    wanted = {
-        "operation": registry.OPERATION_ALIASES.get(filters.get("operation", ""), filters.get("operation")),
-        "input_format": _format(filters.get("input_format")),
-        "output_format": _format(filters.get("output_format")),
-        "engine": filters.get("engine"),
-    }
-    # Who names an engine wants to know what it does, default or not.
-    every = alternatives or bool(wanted["engine"])
-    version = filters.get("engine_version")
-    return [
-        offer
-        for offer in offers()
-        if (every or offer.is_default)
-        and wanted["operation"] in {None, offer.record.name}
-        and wanted["input_format"] in {None, offer.source}
-        and wanted["output_format"] in {None, offer.target}
-        and wanted["engine"] in {None, offer.record.engine}
-        and (not version or version in versions.get(offer.record.engine or "", ()))
-    ]
-
-
-def row(offer: Offer) -> representations.Json:
-    """Return a row as JSON."""
+def row(offer: Offer, crew: Crew) -> representations.Json:
+    """Return a row as JSON. It is experimental or deprecated if the version is that is used unasked."""
+    engine = offer.record.engine or ""
+    version = versions.default(engine, crew)
     return {
         "operation": representations.operation(offer.record.name),
         "input_format": offer.source,
@@ -69,8 +155,8 @@ def row(offer: Offer) -> representations.Json:
         "engine": offer.record.engine,
         "credits": 0,
         "meta": {"group": formats.group(offer.target or offer.source)},
-        "deprecated": False,
-        "experimental": False,
+        "deprecated": bool(version) and versions.is_deprecated(engine, version or ""),
+        "experimental": bool(version) and versions.is_experimental(engine, version or ""),
     }
 
 
@@ -85,76 +171,14 @@ def option(declared: Option) -> representations.Json:
     }
 
 
-def engine_versions(versions: Iterable[str]) -> list[representations.Json]:
-    """Return an engine's versions, the newest first."""
-    newest = sorted(versions, key=_numbers, reverse=True)
-    return [
-        {
-            "version": version,
-            "default": version == newest[0],
-            "latest": version == newest[0],
-            "deprecated": False,
-            "experimental": False,
-        }
-        for version in newest
-    ]
-
-
-def _of(name: str) -> Iterator[Offer]:
-    records = registry.named(name)
-    seen: set[tuple[str | None, str | None, str | None]] = set()
-    for source, target, record in _defaults(name, records):
-        seen.add((source, target, record.engine))
-        yield Offer(record, source, target, is_default=True)
-    for record in records:
-        for source, target in sorted(record.conversions, key=_order):
-            if (source, target, record.engine) not in seen:
-                seen.add((source, target, record.engine))
-                yield Offer(record, source, target, is_default=False)
-
-
-def _defaults(
-    name: str, records: tuple[Operation, ...]
-) -> Iterator[tuple[str | None, str | None, Operation]]:
-    """Return each pair that can be asked for, over several hops too, with who does its last hop."""
-    offered = {pair for record in records for pair in record.conversions}
-    if not offered:
-        yield None, None, records[0]
-        return
-    named = sorted({source for source, _ in offered if source} | set(_starts()) if _chains(records) else ())
-    targets = sorted({target for _, target in offered if target})
-    for pair in sorted(offered, key=_order):
-        if None in pair:
-            yield *pair, min((r for r in records if pair in r.conversions), key=lambda r: r.cost)
-    for source in named:
-        for target in targets:
-            if source != target or (source, target) in offered:
-                hops = registry.route(name, source, target)
-                if hops:
-                    yield source, target, hops[-1].operation
-
-
-def _chains(records: tuple[Operation, ...]) -> bool:
-    """Tell whether conversions may lead to these: not for what takes any format."""
-    return any(source for record in records for source, _ in record.conversions)
-
-
-def _starts() -> list[str]:
-    return [source for record in registry.named("convert") for source, _ in record.conversions if source]
-
-
-def _order(pair: tuple[str | None, str | None]) -> tuple[str, str]:
-    return pair[0] or "", pair[1] or ""
-
-
 def _format(text: str | None) -> str | None:
     return formats.canonical(text) if text else None
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d{1,9}", version)]
+def _encoded(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def forget() -> None:
     """Look at the records again; for tests that add offers."""
-    offers.cache_clear()
+    _of.cache_clear()

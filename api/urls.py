@@ -25,6 +25,7 @@ urlpatterns = [
     _path(f"v2/tasks/{TASK}/retry", tasks.TaskRetry),
     _path("v2/users/me", users.Me),
     _path("v2/operations", operations.OperationList),
+    _path("v2/operations/plan", operations.Plan),
     _path("v2/convert/formats", operations.OperationList, only="convert"),
     # Last: every other path may be an operation's name.
     _path(r"v2/(?P<operation>[a-z0-9/-]+?)", tasks.TaskCreation),

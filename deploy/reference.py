@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.places import ROOT
-from jobs import registry
+from jobs import planner, registry
 from jobs.contract import Operation, Option, formats
 
 FOLDER = ROOT / "docs"
@@ -24,11 +24,11 @@ def pages() -> dict[Path, str]:
 @functools.cache
 def reached() -> dict[str, dict[str, tuple[registry.Hop, ...]]]:
     """Return how each format becomes each other one: input, output, hops."""
-    records = registry.named("convert")
-    sources = {source for record in records for source, _ in record.conversions if source}
-    targets = {target for record in records for _, target in record.conversions if target}
-    ways = {s: {t: registry.route("convert", s, t) for t in sorted(targets)} for s in sorted(sources)}
-    return {s: {t: hops for t, hops in to.items() if hops} for s, to in ways.items()}
+    found: dict[str, dict[str, tuple[registry.Hop, ...]]] = {}
+    for source, target, hops in planner.ways("convert", None):
+        if source and target:
+            found.setdefault(source, {})[target] = hops
+    return found
 
 
 def counts() -> tuple[int, int, int, int]:

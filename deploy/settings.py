@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +47,15 @@ def _slots(text: str) -> dict[str, int]:
     return {name: int(number) for name, _, number in pairs}
 
 
+def _versions(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [word.partition("=") for word in _words(text)]
+    if not all(
+        engine and re.fullmatch(r"[0-9]+([.-][0-9A-Za-z]+)*", version) for engine, _, version in pairs
+    ):
+        raise ValueError("write something like libreoffice=25.2,ffmpeg=7")
+    return tuple((engine, version) for engine, _, version in pairs)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One setting: ``ATHANOR_<NAME>`` in the environment."""
@@ -58,6 +68,7 @@ class Setting:
 T = TypeVar("T")
 _NONE: tuple[str, ...] = ()
 _NO_PORTS: tuple[int, ...] = ()
+_NO_VERSIONS: tuple[tuple[str, str], ...] = ()
 _ANY: tuple[str, ...] = ("*",)
 SETTINGS: list[Setting] = []
 """Every setting; ``manage.py settings`` shows them."""
@@ -133,6 +144,28 @@ ATHANOR_SLOTS = _setting(
     "How many tasks run at once here, as queue=number, comma-separated; where none is given, 8 for storage "
     "and as many as there are cores for every other.",
     _slots,
+)
+ATHANOR_ENGINE_DEFAULTS = dict(
+    _setting(
+        "ENGINE_DEFAULTS",
+        _NO_VERSIONS,
+        "Versions to use where a customer asks for none, as libreoffice=25.2,ffmpeg=7; the first numbers "
+        "will do. Without it, every worker uses what its machine has.",
+        _versions,
+    )
+)
+ATHANOR_ENGINE_DEPRECATED = _setting(
+    "ENGINE_DEPRECATED",
+    _NO_VERSIONS,
+    "Versions that customers are told to leave, as libreoffice=7; they are listed so, and whoever uses one "
+    "gets one e-mail.",
+    _versions,
+)
+ATHANOR_ENGINE_EXPERIMENTAL = _setting(
+    "ENGINE_EXPERIMENTAL",
+    _NO_VERSIONS,
+    "Versions that you do not vouch for yet; they are listed so, and are never the latest.",
+    _versions,
 )
 ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int)
 ATHANOR_WARM_MEGABYTES = _setting(

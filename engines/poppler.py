@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +9,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, limits, pairs
-from jobs.contract.errors import ConversionFailed, FileTooLarge, OpenFailed, PasswordRequired, TaskError
+from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, pairs
+from jobs.contract.errors import ConversionFailed, OpenFailed, PasswordRequired, TaskError
 
-from ._support import pages
+from ._support import page_images, pages
 from ._support.locked_pdf import FORBIDDEN, Opened, source
+from ._support.page_images import ALPHA, COUNT, LOOK, PASSWORD, QUALITY, SIZE, Size
 
-MOST_PAGES = limits.PDF_PAGES
-LONGEST_SIDE = limits.PDF_SIDE
-"""Pixels; a page of a hostile document may be kilometres wide."""
+SLOWER = 1.2
+"""PDFium draws pages as well, and several times as fast."""
 PAGES_PER_COMMAND = 20
 """Progress is told after each command."""
 FLAGS = {
@@ -27,7 +26,6 @@ FLAGS = {
     "tiff": ("-tiff", "-tiffcompression", "lzw"),
 }
 
-Size = tuple[float, float]
 LETTER: Size = (612, 792)
 """What Poppler takes a page without a size for."""
 
@@ -53,7 +51,7 @@ def plain_name(path: Path, ending: str) -> Path:
 
 def probe(work: Work) -> Command:
     """Ask how many pages there are, and how large."""
-    return Command(argv=["pdfinfo", "-f", "1", "-l", f"{MOST_PAGES}", "--", source(work)])
+    return Command(argv=["pdfinfo", "-f", "1", "-l", f"{page_images.MOST_PAGES}", "--", source(work)])
 
 
 def read(printed: str) -> Mapping[str, Any]:
@@ -69,15 +67,12 @@ def read(printed: str) -> Mapping[str, Any]:
 
 def images(work: Work) -> list[Command]:
     """Plan one image per page."""
-    count = _page_count(work)
-    wanted = [n for first, last in pages.chosen(work.options["pages"], count) for n in range(first, last + 1)]
-    return _render(work, wanted, density=work.options["pixel_density"])
+    return _render(work, density=work.options["pixel_density"])
 
 
 def thumbnails(work: Work) -> list[Command]:
     """Plan small images of the first pages."""
-    wanted = range(1, min(work.options["count"], _page_count(work)) + 1)
-    return _render(work, wanted, density=150)
+    return _render(work, density=page_images.THUMBNAIL_DENSITY)
 
 
 def text(work: Work) -> list[Command]:
@@ -105,7 +100,8 @@ def explain(words: str) -> TaskError | None:
     return None
 
 
-def _render(work: Work, wanted: Sequence[int], *, density: int) -> list[Command]:
+def _render(work: Work, *, density: int) -> list[Command]:
+    wanted = page_images.wanted(work.options, work.facts["pages"])
     argv = ["pdftocairo", *FLAGS[work.output_format], "-cropbox", *_look(work)]
     if len(wanted) == 1:
         argv += [*_geometry(work, wanted[0], density), "-f", f"{wanted[0]}", "-singlefile"]
@@ -135,54 +131,20 @@ def _runs(work: Work, wanted: Sequence[int], density: int) -> Iterator[tuple[int
 
 def _geometry(work: Work, number: int, density: int) -> list[str]:
     """Return the flags that give a page the size asked for."""
-    natural = _natural(work, number, density)
-    width, height, fit = (work.options[name] for name in ("width", "height", "fit"))
-    scaled = _scaled(natural, width, height, fit)
-    if max(scaled) > LONGEST_SIDE:
-        raise ConversionFailed(
-            f"Page {number} would be {max(scaled)} pixels long; at most {LONGEST_SIDE} are allowed."
-            " Ask for a smaller size or a lower pixel_density."
-        )
-    if scaled == natural:
+    size = work.facts["sizes"].get(number, LETTER)
+    page = page_images.shape(number, size, density, work.options)
+    if page.scaled == page.natural:
         return ["-r", f"{density}"]
-    shown = (width, height) if fit == "crop" and width and height else scaled
-    offsets = [(whole - part) // 2 for whole, part in zip(scaled, shown, strict=True)]
     # It rounds up, sometimes by a whole pixel, so the size is cut out even where nothing is cropped.
     return [
-        *("-scale-to-x", f"{scaled[0]}", "-scale-to-y", f"{scaled[1]}"),
-        *("-x", f"{offsets[0]}", "-y", f"{offsets[1]}", "-W", f"{shown[0]}", "-H", f"{shown[1]}"),
+        *("-scale-to-x", f"{page.scaled[0]}", "-scale-to-y", f"{page.scaled[1]}"),
+        *("-x", f"{page.offset[0]}", "-y", f"{page.offset[1]}"),
+        *("-W", f"{page.shown[0]}", "-H", f"{page.shown[1]}"),
     ]
 
 
-def _natural(work: Work, number: int, density: int) -> tuple[int, int]:
-    width, height = work.facts["sizes"].get(number, LETTER)
-    return math.ceil(width * density / 72), math.ceil(height * density / 72)
-
-
-def _scaled(natural: tuple[int, int], width: int | None, height: int | None, fit: str) -> tuple[int, int]:
-    """Return the size a page is rendered at, before anything is cut off."""
-    if not width and not height:
-        return natural
-    if fit == "scale" and width and height:
-        return width, height
-    factors = [wanted / has for wanted, has in zip((width, height), natural, strict=True) if wanted]
-    factor = max(factors) if fit == "crop" else min(factors)
-    if fit == "max":
-        factor = min(factor, 1)
-    return max(1, round(natural[0] * factor)), max(1, round(natural[1] * factor))
-
-
-def _page_count(work: Work) -> int:
-    count: int = work.facts["pages"]
-    if not count:
-        raise OpenFailed
-    if count > MOST_PAGES:
-        raise FileTooLarge(f"The document has {count:,} pages; at most {MOST_PAGES:,} are allowed.")
-    return count
-
-
 def _one_range(work: Work) -> list[str]:
-    [(first, last)] = pages.chosen(work.options["pages"], _page_count(work))
+    [(first, last)] = pages.chosen(work.options["pages"], page_images.checked(work.facts["pages"]))
     return ["-f", f"{first}", "-l", f"{last}"]
 
 
@@ -194,56 +156,6 @@ def _look(work: Work) -> list[str]:
     return []
 
 
-PASSWORD = Option(
-    name="password",
-    help="The password that opens the document.",
-    secret=True,
-    selects=True,
-    max_length=1024,
-)
-FIT = Option(
-    name="fit",
-    help="max stays within width and height and never enlarges; crop fills them and cuts what is over;"
-    " scale forces both.",
-    type="enum",
-    default="max",
-    values=("max", "crop", "scale"),
-)
-SIZE = (
-    Option(name="width", help="Width in pixels.", type="integer", minimum=1, maximum=LONGEST_SIDE),
-    Option(name="height", help="Height in pixels.", type="integer", minimum=1, maximum=LONGEST_SIDE),
-    FIT,
-)
-LOOK = (
-    pages.option(),
-    *SIZE,
-    Option(
-        name="pixel_density",
-        help="Dots per inch.",
-        type="integer",
-        default=150,
-        minimum=10,
-        maximum=limits.PDF_DPI,
-    ),
-    PASSWORD,
-)
-ALPHA = Option(name="alpha", help="Leave the paper transparent.", type="boolean", default=False)
-QUALITY = Option(
-    name="quality",
-    help="JPEG quality in percent.",
-    type="integer",
-    default=85,
-    minimum=1,
-    maximum=100,
-)
-COUNT = Option(
-    name="count",
-    help="How many pages, from the first.",
-    type="integer",
-    default=1,
-    minimum=1,
-    maximum=100,
-)
 TOOL = Tool(name="poppler", argv=("pdftocairo", "-v"))
 
 
@@ -256,6 +168,7 @@ def _images(target: str, *options: Option) -> Operation:
         run=Numbered(images, explain=explain, probe=probe, read=read),
         conversions=pairs({"pdf"}, {target}),
         options=(*LOOK, *options),
+        cost=SLOWER,
         tool=TOOL,
     )
 
@@ -292,6 +205,7 @@ OPERATIONS = (
         run=Numbered(thumbnails, explain=explain, probe=probe, read=read),
         conversions=pairs({"pdf"}, {"png", "jpg"}),
         options=(*SIZE, COUNT, PASSWORD),
+        cost=SLOWER,
         tool=TOOL,
     ),
 )

@@ -10,14 +10,13 @@ from typing import Any
 
 from django.conf import settings
 
-from . import graph, registry
-from .contract import Inputs, Operation, Option, OptionProblem, addresses, formats, limits, reach, urls
+from . import choosing, graph, registry, versions
+from .contract import Inputs, Operation, Option, OptionProblem, addresses, limits, reach, urls
 from .contract.errors import InvalidData, UnsupportedConversion
 from .models import Account, Task
 
 DEFAULT_TIMEOUT = limits.TASK_SECONDS
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
-UNSUPPORTED = UnsupportedConversion.message
 
 INPUT = Option(name="input", type="list", help="Names or ids of the tasks whose files to work on.")
 COMMON = (
@@ -34,7 +33,13 @@ COMMON = (
     ),
     Option(name="filename", max_length=255, help="Output file name; %d counts several files."),
     Option(name="engine", max_length=50, help="The engine to use instead of the default one."),
-    Option(name="engine_version", max_length=50, help="The engine's version."),
+    Option(
+        name="engine_version",
+        max_length=50,
+        pattern=versions.PATTERN,
+        example="7.1.5, 7.1, 7 or latest",
+        help="The engine's version: a whole one, its first numbers for the newest of those, or latest.",
+    ),
     Option(name="input_format", max_length=20, help="The input's format; by default its extension."),
     Option(name="output_format", max_length=20, help="The format to convert to."),
 )
@@ -82,7 +87,7 @@ class _Problems(dict[str, list[str]]):
     def refuse(self) -> None:
         if not self:
             return
-        if all(texts == [UNSUPPORTED] for texts in self.values()):
+        if all(texts == [choosing.UNSUPPORTED] for texts in self.values()):
             raise UnsupportedConversion(self)
         raise InvalidData(self)
 
@@ -178,9 +183,13 @@ def _task(name: str, entry: Mapping[str, Any], problems: _Problems, *, prefix: s
     draft.ignore_error, draft.timeout = bool(common["ignore_error"]), common["timeout"]
     draft.payload = {key: value for key, value in entry.items() if value is not None}
     _read_inputs(records[0], entry, draft, problems, prefix=prefix)
-    candidates = _check_formats(records, common, draft, problems, prefix=prefix)
-    for option in _options(candidates or records):
-        _check_option(option, candidates or records, entry, draft, problems, prefix=prefix)
+    choice = choosing.choose(draft.operation, common)
+    draft.payload |= choice.read
+    for option_name, text in choice.problems.items():
+        problems.add(f"{prefix}{option_name}", text)
+    meant = choice.records or records
+    for option in _options(meant):
+        _check_option(option, meant, entry, draft, problems, prefix=prefix)
     wanted = records[0].one_of
     if wanted and not any(name in draft.payload for name in wanted):
         problems.add(f"{prefix}{wanted[0]}", f"The {' or '.join(wanted)} field is required.")
@@ -214,67 +223,6 @@ def _reference(option: str, text: str) -> Reference:
         return Reference(option, name=text, task=uuid.UUID(text))
     except ValueError:
         return Reference(option, name=text)
-
-
-def _check_formats(
-    records: tuple[Operation, ...],
-    common: Mapping[str, Any],
-    draft: TaskDraft,
-    problems: _Problems,
-    *,
-    prefix: str,
-) -> tuple[Operation, ...]:
-    """Return the records that can be meant, having checked that there is one."""
-    engine = common["engine"]
-    if engine and any(record.engine for record in records):
-        known = sorted({record.engine for record in records if record.engine})
-        if not any(record.answers_to(engine) for record in records):
-            problems.add(f"{prefix}engine", f"The engine must be one of: {', '.join(known)}.")
-            return ()
-    with_targets = [record for record in records if any(target for _, target in record.conversions)]
-    if not with_targets:
-        return _of_kept_format(records, common, draft, problems, prefix=prefix)
-    if not common["output_format"]:
-        problems.add(f"{prefix}output_format", "The output_format field is required.")
-        return ()
-    target = formats.canonical(common["output_format"])
-    source = formats.canonical(common["input_format"]) if common["input_format"] else None
-    draft.payload["output_format"] = target
-    if not registry.offered(draft.operation, source, target, engine=engine):
-        problems.add(f"{prefix}output_format", UNSUPPORTED)
-        return ()
-    if source:
-        draft.payload["input_format"] = source
-        hops = registry.route(draft.operation, source, target, engine=engine)
-        if hops:
-            return tuple(hop.operation for hop in hops)
-    return tuple(
-        record
-        for record in with_targets
-        if any(end == target for _, end in record.conversions) and (not engine or record.answers_to(engine))
-    )
-
-
-def _of_kept_format(
-    records: tuple[Operation, ...],
-    common: Mapping[str, Any],
-    draft: TaskDraft,
-    problems: _Problems,
-    *,
-    prefix: str,
-) -> tuple[Operation, ...]:
-    """Return the records that can be meant of an operation that makes no other format of its input."""
-    engine = common["engine"]
-    found = tuple(record for record in records if not engine or record.answers_to(engine))
-    if not common["input_format"] or not any(record.conversions for record in records):
-        return found
-    source = formats.canonical(common["input_format"])
-    draft.payload["input_format"] = source
-    found = tuple(record for record in found if record.offers(source, None))
-    if not found:
-        known = sorted({start for record in records for start, _ in record.conversions if start})
-        problems.add(f"{prefix}input_format", f"The input_format must be one of: {', '.join(known)}.")
-    return found
 
 
 def _check_option(

@@ -79,6 +79,8 @@ class Task(models.Model):
     """The one it is at."""
     engine = models.CharField(max_length=50, null=True)
     engine_version = models.CharField(max_length=50, null=True)
+    pin = models.CharField(max_length=50, blank=True)
+    """The only version of the engine that may take its hop; empty for any."""
     queue = models.CharField(max_length=50, blank=True)
     attempt = models.PositiveIntegerField(default=0)
     """The fencing token: counts claims. Whoever holds an older number has lost the task."""
@@ -167,16 +169,18 @@ class File(models.Model):
 
 
 class Worker(models.Model):
-    """A worker process that is, or lately was, alive."""
+    """A worker process that is alive, or was within a day."""
 
     id = models.CharField(primary_key=True, max_length=100)
     host_name = models.CharField(max_length=100)
     queues = models.JSONField(default=list)
     tools = models.JSONField(default=dict)
-    """Engine to the version of its program."""
+    """Each engine it has to the versions of it, the one it uses unasked first; to none where none is told."""
     running = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True)
+    """When it said that it is gone."""
 
     def __str__(self) -> str:
         return self.id

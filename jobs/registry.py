@@ -1,9 +1,8 @@
-"""What is on offer: found by listing ``engines/`` and ``storage/``, and routes through it."""
+"""What is declared: found by listing ``engines/`` and ``storage/``."""
 
 from __future__ import annotations
 
 import functools
-import heapq
 import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping
@@ -13,11 +12,7 @@ from typing import Any
 from .contract import Operation
 
 PACKAGES = ("engines", "storage")
-MAX_HOPS = 3
 OPERATION_ALIASES = {"import/azure-blob": "import/azure/blob", "export/azure-blob": "export/azure/blob"}
-
-# Formats a route may pass through, with what that adds to its cost: the more is lost on the way, the more.
-BETWEEN = {"pdf": 0.0, "png": 0.5, "wav": 0.5}
 
 
 @dataclass(frozen=True)
@@ -27,11 +22,14 @@ class Hop:
     operation: Operation
     source: str
     target: str
+    version: str = ""
+    """The only version of the engine that may do it; empty for any."""
 
     @property
     def key(self) -> list[str]:
-        """What identifies it in a row: operation, engine, source and target."""
-        return [self.operation.name, self.operation.engine or "", self.source, self.target]
+        """What identifies it in a row: operation, engine, source, target, and the version if it has one."""
+        pinned = [self.version] if self.version else []
+        return [self.operation.name, self.operation.engine or "", self.source, self.target, *pinned]
 
 
 @functools.cache
@@ -57,6 +55,11 @@ def queues() -> tuple[str, ...]:
     return tuple(sorted({record.queue for record in operations() if record.queue}))
 
 
+def engines_of(queue: str) -> frozenset[str]:
+    """Return the engines whose tasks wait in a queue."""
+    return frozenset(record.engine for record in operations() if record.queue == queue and record.engine)
+
+
 def engines() -> Mapping[str, Operation]:
     """Return a record of every engine, by the engine's name."""
     return {record.engine: record for record in operations() if record.engine}
@@ -67,96 +70,13 @@ def hop(key: Iterable[str]) -> Hop:
 
     :raises LookupError: when this version of the service no longer offers it.
     """
-    name, engine, source, target = key
+    name, engine, source, target, *pinned = key
     for record in named(name):
         if (record.engine or "") != engine:
             continue
         if not record.conversions or record.offers(source or None, target or None):
-            return Hop(record, source, target)
+            return Hop(record, source, target, *pinned)
     raise LookupError(f"{name} {source} to {target} by {engine or 'us'} is no longer offered")
-
-
-def route(name: str, source: str, target: str, *, engine: str | None = None) -> tuple[Hop, ...]:
-    """Return the cheapest way from one format to another; empty when there is none.
-
-    The operation asked for does the last hop; conversions lead to it. An engine asked for must take part.
-
-    :param target: empty for an operation that makes no other format; nothing leads to it.
-    """
-    last = [record for record in named(name) if record.conversions]
-    best: tuple[float, tuple[Hop, ...]] | None = None
-    for cost, way in _ways(source) if target else ((0.0, ()),):
-        here = way[-1].target if way else source
-        for record in last:
-            if not record.offers(here, target or None):
-                continue
-            # What takes any format takes all of them at once.
-            takes = here if (here, target or None) in record.conversions else ""
-            hops = (*way, Hop(record, takes, target))
-            if engine and not any(step.operation.answers_to(engine) for step in hops):
-                continue
-            total = cost + record.cost
-            if best is None or total < best[0]:
-                best = (total, hops)
-    return best[1] if best else ()
-
-
-def offered(name: str, source: str | None, target: str | None, *, engine: str | None = None) -> bool:
-    """Tell whether the operation can be asked for these formats; None where a format is not yet known."""
-    records = [record for record in named(name) if record.conversions]
-    if not records:
-        return True
-    sources = {s for record in records for s, _ in record.conversions}
-    targets = {t for record in records for _, t in record.conversions}
-    if target not in targets:
-        return False
-    if source is None or None in sources:
-        return True
-    return bool(route(name, source, target or "", engine=engine))
-
-
-@functools.cache
-def _ways(source: str) -> tuple[tuple[float, tuple[Hop, ...]], ...]:
-    """Return the cheapest way to every format reachable by conversions, the source itself first."""
-    settled: dict[str, tuple[float, tuple[Hop, ...]]] = {}
-    heap: list[tuple[float, int, str, tuple[Hop, ...]]] = [(0.0, 0, source, ())]
-    number = 0
-    while heap:
-        cost, _, here, way = heapq.heappop(heap)
-        if here in settled:
-            continue
-        settled[here] = (cost, way)
-        if len(way) >= MAX_HOPS - 1:
-            continue
-        for record in named("convert"):
-            for start, end in record.conversions:
-                if start == here and end in BETWEEN and end not in settled:
-                    number += 1
-                    step = (*way, Hop(record, here, end or ""))
-                    detour = BETWEEN[end or ""]
-                    heapq.heappush(heap, (cost + record.cost + detour, number, end or "", step))
-    return tuple(settled.values())
-
-
-def plan(
-    name: str, sources: Iterable[str], target: str, *, engine: str | None = None
-) -> tuple[Hop, ...] | None:
-    """Return the hops that bring files of all these formats to the target, in an order that works.
-
-    Files of each format take the hops of their own route and wait through the others'. None when one of the
-    formats has no way there.
-    """
-    steps: dict[tuple[str, ...], tuple[int, Hop]] = {}
-    for source in dict.fromkeys(sources):
-        way = route(name, source, target, engine=engine)
-        if not way:
-            return None
-        for index, step in enumerate(way):
-            left = len(way) - index
-            known = steps.get(tuple(step.key))
-            steps[tuple(step.key)] = (max(left, known[0] if known else 0), step)
-    ordered = sorted(steps.values(), key=lambda item: -item[0])
-    return tuple(step for _, step in ordered)
 
 
 def launcher() -> Any:
@@ -172,4 +92,3 @@ def confinement() -> Any:
 def forget() -> None:
     """Look at the folders again; for tests that add offers."""
     operations.cache_clear()
-    _ways.cache_clear()

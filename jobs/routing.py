@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from . import files, intake, registry, secrets
+from . import files, fleet, intake, planner, registry, secrets, versions
 from .contract import Inputs, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
@@ -35,30 +36,84 @@ def plan(task: Task) -> tuple[Hop, ...]:
     """Return the hops for a task whose inputs have ended.
 
     :raises InvalidConversionType: when nobody brings its files to the format wanted.
+    :raises EngineGone: when nobody has the engine, or the version of it, that is asked for.
     :raises NoInputFiles: when there is nothing to work on.
     """
     records = registry.named(task.operation)
     if not records:
         raise errors.InvalidConversionType
-    has_target = any(target for record in records for _, target in record.conversions)
-    target = task.payload.get("output_format", "") if has_target else ""
-    engine = task.payload.get("engine")
+    asked = {"engine": task.payload.get("engine"), "version": task.payload.get("engine_version")}
     if not any(record.conversions for record in records):
-        return (Hop(records[0], "", ""),)
+        return plain(task.operation, **asked)
     sources = {"": ""}
     if records[0].inputs is not Inputs.NONE:
         sources = {format_of(task, file): file.name for file in inputs(task)}
     if not sources:
         raise errors.NoInputFiles
-    hops = registry.plan(task.operation, sources, target, engine=engine)
+    given = {name for name, value in task.payload.items() if value not in (None, "", [])}
+    has_target = any(end for record in records for _, end in record.conversions)
+    target = task.payload.get("output_format", "") if has_target else ""
+    hops = way(task.operation, sources, target, options=given, **asked)
     if not hops:
-        raise errors.InvalidConversionType(_sentence(task, sources, target, engine))
+        raise errors.InvalidConversionType(_sentence(task, sources, target))
     return hops
+
+
+def way(
+    operation: str,
+    sources: Iterable[str],
+    target: str,
+    *,
+    engine: str | None = None,
+    version: str | None = None,
+    options: Collection[str] = (),
+) -> tuple[Hop, ...]:
+    """Return the hops from formats to another; empty when nobody can.
+
+    They are over engines that are alive if those can do it, else over ones that were, and may be again.
+
+    :raises EngineGone: when nobody has the version that is asked for.
+    """
+    now = fleet.look()
+    for crew in (now.live, now.known):
+        meant = planner.engine_for(operation, engine, crew) if engine else None
+        if hops := planner.plan(operation, sources, target, engine=meant, crew=crew, options=options):
+            return tuple(_pinned(hops, engine, version, now))
+    return ()
+
+
+def plain(operation: str, *, engine: str | None = None, version: str | None = None) -> tuple[Hop, ...]:
+    """Return the hop of an operation to which formats do not matter; it waits for whoever is not there.
+
+    :raises EngineGone: when there is no such engine, or version of it.
+    """
+    now = fleet.look()
+    for crew in (now.live, now.known, None):
+        meant = planner.engine_for(operation, engine, crew) if engine else None
+        for record in planner.there(operation, crew):
+            if not (meant and record.engine) or record.answers_to(meant):
+                return tuple(_pinned((Hop(record, "", ""),), engine, version, now))
+    raise errors.EngineGone
+
+
+def _pinned(
+    hops: tuple[Hop, ...], engine: str | None, version: str | None, now: fleet.Fleet
+) -> Iterator[Hop]:
+    """Yield the hops with the version asked for: of the engine asked for, or else of the last hop's."""
+    for number, hop in enumerate(hops, 1):
+        name = hop.operation.engine
+        meant = hop.operation.answers_to(engine) if engine else number == len(hops)
+        yield replace(hop, version=versions.pin(name, version if meant else None, now)) if name else hop
 
 
 def columns(hop: Hop) -> dict[str, Any]:
     """Return what a task's row says of the hop it is at."""
-    return {"engine": hop.operation.engine, "engine_version": None, "queue": hop.operation.queue}
+    return {
+        "engine": hop.operation.engine,
+        "engine_version": hop.version or None,
+        "pin": hop.version,
+        "queue": hop.operation.queue,
+    }
 
 
 def options(task: Task) -> dict[str, Any]:
@@ -86,8 +141,12 @@ def options(task: Task) -> dict[str, Any]:
 
 
 def format_of(task: Task, file: File) -> str:
-    """Return the format a task takes a file for: what the customer says, else its extension's."""
-    return task.payload.get("input_format") or file.format or formats.of(file.name)
+    """Return the format a task takes a file for: what the customer says, else its extension's.
+
+    What the customer says is about the files that come in, not about what a task's own hops made of them.
+    """
+    said = task.payload.get("input_format") if file.task_id != task.pk else None
+    return said or file.format or formats.of(file.name)
 
 
 def format_of_new(stored: files.Stored, name: str) -> str:
@@ -95,12 +154,14 @@ def format_of_new(stored: files.Stored, name: str) -> str:
     return detection.settled(formats.of(name), detection.detect(files.path(stored.key)))
 
 
-def _sentence(task: Task, sources: Mapping[str, str], target: str, engine: str | None) -> str:
-    stuck = next((s for s in sources if not registry.route(task.operation, s, target, engine=engine)), "")
+def _sentence(task: Task, sources: Mapping[str, str], target: str) -> str:
+    engine = task.payload.get("engine")
+    stuck = next((each for each in sources if not way(task.operation, [each], target, engine=engine)), "")
     by = f" by {engine}" if engine else ""
     text = f"This conversion type is not supported: {stuck or 'a file without extension'} to {target}{by}."
     if not target:
-        known = {start for record in registry.named(task.operation) for start, _ in record.conversions}
+        there = planner.there(task.operation, fleet.look().known)
+        known = {start for record in there for start, _ in record.conversions}
         text = (
             f"{task.operation} does not take {stuck.upper() or 'files without extension'}{by};"
             f" it takes: {', '.join(sorted(filter(None, known)))}."

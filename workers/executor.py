@@ -20,6 +20,7 @@ from jobs.registry import Hop
 
 from . import inspection
 from .heartbeat import DRAINING, Heartbeat, Run
+from .versions import Tools
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +31,14 @@ class Station:
 
     name: str
     host_name: str
-    versions: dict[str, str]
+    tools: Tools
     heartbeat: Heartbeat
 
 
 def run_next(queue: str, station: Station) -> bool:
     """Claim the fairest task of a queue and run it to its verdict; False when there was none."""
-    name, host_name, versions = station.name, station.host_name, station.versions
-    task = services.claim(queue, worker=name, host_name=host_name, versions=versions)
+    tools = station.tools.copy()
+    task = services.claim(queue, worker=station.name, host_name=station.host_name, tools=tools)
     if task is None:
         return False
     run = Run(
@@ -48,6 +49,7 @@ def run_next(queue: str, station: Station) -> bool:
         hop=task.hop,
         hops=max(1, len(task.plan)),
         percent=task.percent,
+        system=tools.get(task.engine or "", {}).get(task.engine_version or ""),
     )
     secrets.hide(run.redact)
     with station.heartbeat.holding(run):
@@ -168,7 +170,7 @@ class _Performance:
         if not self.hop.operation.conversions:
             return True
         fresh = self.task.hop == 0 or not row.done
-        return fresh and routing.format_of(self.task, row) == self.hop.source
+        return fresh and self.hop.source in {"", routing.format_of(self.task, row)}
 
     def _pass_on(self, row: File) -> None:
         stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
@@ -194,6 +196,7 @@ class _Performance:
             output_format=self.hop.target or source,
             options=self.options,
             related=self.related,
+            system=self.run.system,
         )
         with services.trial(
             self.task, self.hop, rows, related=self._digests, options=self.options

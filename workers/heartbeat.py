@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,8 @@ class Run:
     output: list[str] = field(default_factory=list)
     told: tuple[int, str | None] = (0, None)
     extended: float = field(default_factory=time.monotonic)
+    system: Path | None = None
+    """Where the engine's programs are, if not on this machine itself."""
     share: tuple[float, float] = (0, 100)
     """The part of the hop the present file is, in percent."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)

@@ -32,12 +32,15 @@ def reconcile(holder: str) -> bool:
     taken = services.take_from_dead()
     ended = services.end_overdue()
     advanced = services.advance_stuck()
+    planned = services.plan_anew()
     services.ring_again(after=UNHEARD_AFTER)
     forgotten = services.forget_old()
     fleet.forget_silent()
-    if taken or ended or advanced or forgotten:
-        done = (taken, ended, advanced, forgotten)
-        log.info("Took %d from dead workers, ended %d overdue, advanced %d, deleted %d old.", *done)
+    if any(done := (taken, ended, advanced, planned, forgotten)):
+        log.info(
+            "Took %d from dead workers, ended %d overdue, advanced %d, planned %d anew, deleted %d old.",
+            *done,
+        )
     return True
 
 

@@ -26,6 +26,8 @@ from .slots import Slots
 log = logging.getLogger(__name__)
 
 ANNOUNCE_SECONDS = 5.0
+ASK_AGAIN_SECONDS = 60.0
+"""After so long, programs that did not answer are asked again: they may have been installed, or less busy."""
 KILL_SECONDS = 5.0
 """How long an engine told to stop may take to be gone."""
 _OWNER = re.compile(r"(?:task|athanor-[a-z]+)-(\d+)-")
@@ -38,16 +40,18 @@ class Worker:
     def __init__(self, queues: Mapping[str, int]) -> None:
         self.name = fleet.name()
         self.queues = dict(queues)
-        self.versions: dict[str, str] = {}
+        self.tools: versions.Tools = {}
         self.heartbeat = Heartbeat()
-        self._station = executor.Station(self.name, platform.node()[:100], self.versions, self.heartbeat)
+        self._station = executor.Station(self.name, platform.node()[:100], self.tools, self.heartbeat)
         self._slots = Slots(
             self.queues,
             run_next=lambda queue: executor.run_next(queue, self._station),
-            ready=services.ready,
+            ready=lambda queues: services.ready(queues, self.tools.copy()),
         )
         self._reconciler = Reconciler(self.name)
         self._gone = threading.Event()
+        self._asked = threading.Event()
+        self._asker = threading.Thread(target=self._ask, name="asker", daemon=True)
         self._announcer = threading.Thread(target=self._announce, name="announcer", daemon=True)
 
     def start(self) -> None:
@@ -58,6 +62,7 @@ class Worker:
         self._slots.start()
         queues.listen(self._slots.ring)
         self._reconciler.start()
+        self._asker.start()
         self._announcer.start()
 
     def ring(self, queue: str) -> None:
@@ -83,10 +88,21 @@ class Worker:
         except Error as error:
             log.warning("The database does not answer: %s", error)
 
+    def _ask(self) -> None:
+        """Ask every program of the queues. What answers is served at once; the others are asked again."""
+        while not self._gone.is_set():
+            for engine, found in versions.found(self.queues, but=tuple(self.tools)):
+                if self._gone.is_set():
+                    return
+                self.tools[engine] = found
+                self._slots.ring(registry.engines()[engine].queue)
+            self._asked.set()
+            self._gone.wait(ASK_AGAIN_SECONDS)
+
     def _announce(self) -> None:
-        self._tell()
-        # Asking every program takes a while; tasks are taken meanwhile.
-        self.versions.update(versions.of(self.queues))
+        # Told when it is whole, for who reads it takes what is missing for not there.
+        while not (self._asked.wait(ANNOUNCE_SECONDS) or self._gone.is_set()):
+            pass
         while not self._gone.is_set():
             self._tell()
             self._gone.wait(ANNOUNCE_SECONDS)
@@ -95,7 +111,10 @@ class Worker:
     def _tell(self) -> None:
         try:
             fleet.announce(
-                self.name, queues=sorted(self.queues), tools=self.versions, running=self.heartbeat.running
+                self.name,
+                queues=sorted(self.queues),
+                tools={engine: list(found) for engine, found in self.tools.copy().items()},
+                running=self.heartbeat.running,
             )
         except Error as error:
             log.warning("The database does not answer: %s", error)

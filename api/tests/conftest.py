@@ -77,8 +77,8 @@ def sync(me: Caller) -> Caller:
 
 def work(queue: str, *names: str, error: Any = None, **more: Any) -> Any:
     """Do the next task of a queue as a worker would: it leaves files of these names, or fails."""
-    versions = {"office": "25.2", "pages": "22.12"}
-    task = services.claim(queue, worker="w1", host_name="dulce", versions=versions)
+    tools = {"office": ["25.2"], "pages": ["22.12"], "archiver": (), "browser": (), "slowpages": ()}
+    task = services.claim(queue, worker="w1", host_name="dulce", tools=tools)
     assert task, f"nothing to do in {queue}"
     if error:
         services.fail(task, error)

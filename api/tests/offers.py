@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from api import catalogue
-from jobs import registry, secrets
+from jobs import planner, registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Result, Work, pairs
 
 
@@ -96,5 +96,6 @@ def offers(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Operation, ...]]:
 
 def _forget() -> None:
     registry.forget()
+    planner.forget()
+    catalogue.forget()
     secrets.names.cache_clear()
-    catalogue.offers.cache_clear()

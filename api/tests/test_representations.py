@@ -198,7 +198,7 @@ def test_results_hold_plain_values_only(me):
 
 def test_a_folder_is_shown_only_where_there_is_one(me):
     job = me.job({"in": IMPORT})
-    task = services.claim("storage", worker="w", host_name="h", versions={})
+    task = services.claim("storage", worker="w", host_name="h", tools={})
     keys = [files.new_key(task.pk) for _ in range(2)]
     stored = [files.Stored(key, 1, "0" * 64) for key in keys]
     services.finish(task, [services.Staged(stored[0], "a"), services.Staged(stored[1], "b", dir="sub")])

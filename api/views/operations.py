@@ -1,12 +1,18 @@
-"""What can be asked for; open to everybody."""
+"""What can be asked for, and by which way it would be done; open to everybody."""
 
 from __future__ import annotations
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import catalogue
-from jobs import fleet
+from api import catalogue, representations
+from api.representations import Json
+from jobs import fleet, planner, registry, routing, versions
+from jobs.contract import formats
+from jobs.contract.errors import EngineGone, InvalidData, UnsupportedConversion
+from jobs.crew import Crew
+from jobs.registry import Hop
 
 from .endpoint import OpenEndpoint
 
@@ -16,34 +22,73 @@ class OperationList(OpenEndpoint):
 
     only: str | None = None
 
-    def get(self, _request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         """List what is on offer, without pages: there never were any."""
         filters = self.filters | ({"operation": self.only} if self.only else {})
-        versions = _versions() if {"engine_version", "engine_versions"} & {*filters, *self.include} else {}
-        found = catalogue.matching(filters, alternatives=self.flag("alternatives"), versions=versions)
-        options, told = {}, {}
-        rows = []
-        for offer in found:
-            row = catalogue.row(offer)
-            if "options" in self.include:
-                key = id(offer.record)
-                if key not in options:
-                    options[key] = [catalogue.option(each) for each in offer.record.options]
-                row["options"] = options[key]
-            if "engine_versions" in self.include:
-                engine = offer.record.engine or ""
-                if engine not in told:
-                    told[engine] = catalogue.engine_versions(versions.get(engine, ()))
-                row["engine_versions"] = told[engine]
-            rows.append(row)
-        return Response({"data": rows})
+        answer = catalogue.of(fleet.look().live).answer(
+            filters, alternatives=self.flag("alternatives"), include=self.include
+        )
+        headers = {"ETag": f'W/"{answer.tag}"', "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        if answer.tag in request.headers.get("If-None-Match", ""):
+            return HttpResponse(status=304, headers=headers)
+        body = answer.body
+        if answer.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
+            body, headers["Content-Encoding"] = answer.packed, "gzip"
+        return HttpResponse(body, content_type="application/json", headers=headers)
 
 
-def _versions() -> dict[str, list[str]]:
-    """Return the versions of every engine that live workers have."""
-    found: dict[str, list[str]] = {}
-    for worker in fleet.alive():
-        for engine, version in worker.tools.items():
-            if version not in found.setdefault(engine, []):
-                found[engine].append(version)
-    return found
+class Plan(OpenEndpoint):
+    """``/v2/operations/plan``: the way that a task would take now."""
+
+    def get(self, request: Request) -> Response:
+        """Answer with the hops.
+
+        :raises InvalidData: when there is no such way.
+        """
+        asked = {name: f"{value}" for name, value in request.query_params.items() if value}
+        source, target = (_format(asked.get(f"{side}_format")) for side in ("input", "output"))
+        name = asked.get("operation", planner.CONVERT)
+        name = registry.OPERATION_ALIASES.get(name, name)
+        engine, version = asked.get("engine"), asked.get("engine_version")
+        records = registry.named(name)
+        if not records:
+            raise InvalidData({"operation": ["The operation is unknown."]})
+        try:
+            if any(record.conversions for record in records):
+                hops = routing.way(name, [source], target, engine=engine, version=version)
+            else:
+                hops = routing.plain(name, engine=engine, version=version)
+        except EngineGone as error:
+            field = "engine_version" if version else "engine"
+            raise InvalidData({field: [error.message]}) from error
+        if not hops:
+            raise UnsupportedConversion({"output_format": [UnsupportedConversion.message]})
+        return Response({"data": _way(name, source, target, hops)})
+
+
+def _way(name: str, source: str, target: str, hops: tuple[Hop, ...]) -> Json:
+    live = fleet.look().live
+    return {
+        "operation": representations.operation(name),
+        "input_format": source or None,
+        "output_format": target or None,
+        "cost": round(planner.cost(hops), 2),
+        "hops": [_hop(each, live) for each in hops],
+    }
+
+
+def _hop(hop: Hop, live: Crew) -> Json:
+    record = hop.operation
+    return {
+        "operation": representations.operation(record.name),
+        "engine": record.engine,
+        "engine_version": hop.version or (record.engine and versions.default(record.engine, live)),
+        "input_format": hop.source or None,
+        "output_format": hop.target or None,
+        "cost": record.cost,
+        "live": live.has(record),
+    }
+
+
+def _format(text: str | None) -> str:
+    return formats.canonical(text) if text else ""

@@ -23,7 +23,7 @@ def _ended():
 @pytest.fixture
 def convert(owner):
     """Import a file under a name, convert it, and return the task."""
-    station = executor.Station("worker-1", "host", {}, Heartbeat())
+    station = executor.Station("worker-1", "host", {name: {} for name in registry.engines()}, Heartbeat())
 
     def run(data: bytes, name: str, target: str, **more):
         tasks = {
@@ -122,7 +122,7 @@ def test_what_our_engines_make_is_seen_as_what_it_is(sample, target, convert, sa
 
 
 def test_what_only_passes_through_is_never_refused(convert, owner):
-    station = executor.Station("worker-1", "host", {}, Heartbeat())
+    station = executor.Station("worker-1", "host", {name: {} for name in registry.engines()}, Heartbeat())
     tasks = {
         "in": {
             "operation": "import/base64",

@@ -33,7 +33,7 @@ INTERPRETER = Operation(
 @pytest.fixture
 def convert(db):
     """Convert a script to its end, without pauses, and return its task."""
-    station = executor.Station("worker", "host", {"interpreter": "1"}, Heartbeat())
+    station = executor.Station("worker", "host", {"interpreter": {"1": None}}, Heartbeat())
 
     def run(owner: Account, script: str) -> Task:
         tasks = {

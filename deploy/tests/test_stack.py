@@ -39,7 +39,7 @@ def test_a_document_becomes_pictures_by_way_of_a_pdf(stack, samples):
     files = stack.results(job)
     assert sorted(files) == ["my slides (1)-1.png", "my slides (1)-2.png"]
     assert all(Image.open(io.BytesIO(data)).format == "PNG" for data in files.values())
-    assert stack.task(job, "made")["engine"] == "poppler"
+    assert stack.task(job, "made")["engine"] == "pdfium"
 
 
 def test_a_url_leads_outside_or_where_it_is_allowed_and_nowhere_else(stack):
@@ -84,7 +84,7 @@ def test_every_engine_converts_what_it_is_for(stack, samples):
     assert engines == {
         "doc": "libreoffice",
         "video": "ffmpeg",
-        "photo": "imagemagick",
+        "photo": "vips",
         "page": "chrome",
         "text": "poppler",
     }

@@ -14,7 +14,7 @@ from jobs.contract.erasing import erase
 
 ROOT = Path(__file__).parents[2]
 OURS = ("engines/_support", "jobs/contract")
-LIBRARIES = ("cffi", "pyvips", "pyvips-binary", "unoserver", "wand")
+LIBRARIES = ("cffi", "olefile", "pillow", "pypdfium2", "pyvips", "pyvips-binary", "unoserver", "wand")
 """Distributions of our environment that children import.
 
 Children run on the distribution's Python. What is compiled for another one is of no use to them; then the

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from jobs.contract.erasing import erase
 
-from . import fonts
+from . import fonts, identities
 
 NAMES = (
     *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
@@ -38,5 +38,13 @@ def folder() -> Path:
             else:
                 shutil.copy2(source, made / name)
     fonts.configure(made)
+    # Some programs do not run as a user without a name.
+    (made / "passwd").write_text(
+        "".join(f"engine:x:{uid}:{uid}::/tmp:/usr/sbin/nologin\n" for uid in _users())
+    )
     made.chmod(0o755)
     return made
+
+
+def _users() -> set[int]:
+    return {*identities.POOL, os.geteuid()} - {0}

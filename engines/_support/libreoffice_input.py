@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import re
 import shutil
 import zipfile
 from pathlib import Path
 
+from engines._support import encodings
 from engines._support.child import Refused
 
-MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 COPY = "copy"
 """What a copy of an input is called, in the folder the child runs in."""
 LOOKED_AT = 64 * 1024
@@ -81,33 +79,7 @@ def _parts(path: Path) -> set[str]:
 
 
 def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(LOOKED_AT)
-    for mark, name in MARKS:
-        if head.startswith(mark):
-            return name
-    if b"\0" in head:
-        raise Refused("OpenFailed")
-    declared = re.search(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", head[:4096], re.IGNORECASE)
-    if path.suffix == ".html" and declared and _known(declared[1].decode()):
-        return declared[1].decode()
-    return "utf-8" if _is_utf8(path) else "cp1252"
-
-
-def _known(name: str) -> bool:
     try:
-        return bool(codecs.lookup(name))
-    except LookupError:
-        return False
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        try:
-            while data := file.read(LOOKED_AT):
-                decoder.decode(data)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+        return encodings.of(path, is_page=path.suffix == ".html")
+    except encodings.NoText:
+        raise Refused("OpenFailed") from None

@@ -17,10 +17,10 @@ from PIL import Image, ImageChops, ImageCms, ImageOps, ImageStat
 
 from engines import imagemagick, vips
 from engines._support import inner_code
+from engines.tests.conftest import BLUE, RED
 from engines.tests.context import RunContext
 from jobs.contract import Operation, Result, Work, errors
 
-RED, BLUE = (220, 30, 30), (30, 60, 200)
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="24" height="16">{}</svg>'
 HALVES = SVG.format(
     '<rect width="12" height="16" fill="rgb(220,30,30)"/>'
@@ -92,24 +92,6 @@ def end() -> Iterator[None]:
     yield
     imagemagick.WARM.close()
     vips.WARM.close()
-
-
-@pytest.fixture
-def halves(tmp_path: Path) -> Path:
-    """A picture, red on the left and blue on the right."""
-    picture = Image.new("RGB", (24, 16), RED)
-    picture.paste(BLUE, (12, 0, 24, 16))
-    picture.save(tmp_path / "halves.png")
-    return tmp_path / "halves.png"
-
-
-@pytest.fixture
-def glass(tmp_path: Path) -> Path:
-    """A picture, red on the left and transparent on the right."""
-    picture = Image.new("RGBA", (24, 16), (*RED, 255))
-    picture.paste((0, 0, 0, 0), (12, 0, 24, 16))
-    picture.save(tmp_path / "glass.png")
-    return tmp_path / "glass.png"
 
 
 def close_to(picture: Image.Image, place: tuple[int, int], colour: tuple[int, ...], within: int = 30) -> bool:

@@ -61,6 +61,13 @@ class InvalidConversionType(TaskError):
     message = "This conversion type is not supported."
 
 
+class EngineGone(TaskError):
+    """The engine or the version of it that was asked for is with no worker any more."""
+
+    code = "ENGINE_GONE"
+    message = "The engine asked for is not here any more. Leave engine and engine_version out."
+
+
 class InputTaskFailed(TaskError):
     """A task this one needs did not finish."""
 
@@ -176,10 +183,7 @@ class SecretLost(TaskError):
     """A secret of the task cannot be opened here: its key is gone, or this worker does not have it."""
 
     code = "SECRET_LOST"
-    message = (
-        "A password or header of this task can no longer be read, since the service's keys have changed."
-        " Send the task again."
-    )
+    message = "A secret can no longer be read: the service's keys have changed. Send the task again."
     retry = Retry.INFRASTRUCTURE
 
 
@@ -241,8 +245,7 @@ class LeaseLost(TaskError):
     code = "WORKER_LOST"
     message = "The machines working on this task stopped several times. The file may crash the engine."
     retry = Retry.INFRASTRUCTURE
-    # Machines also stop by themselves, and take along whatever runs there.
-    strikes_from = 2
+    strikes_from = 2  # Machines also stop by themselves, and take along whatever runs there.
 
 
 class Stopped(TaskError):

@@ -64,6 +64,8 @@ class Work:
     options: Mapping[str, Any] = field(default_factory=dict)
     related: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     """Files that belong to an option: those of the tasks it names, or its own stored content."""
+    system: Path | None = None
+    """A folder that holds another system, whose programs do it; None for this machine's."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What a probe of the first input found out, for planners that must know (sizes, streams)."""
 
@@ -153,11 +155,13 @@ Runner = Callable[[Work, Context], Result]
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """The program behind an engine, and how to learn its version."""
+    """The program behind an engine, or the Python package, and how to learn its version."""
 
     name: str
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     """Prints the version within a few seconds."""
+    package: str = ""
+    """A Python package that is the tool, where no program is; its version counts."""
     pattern: str = r"(\d+(?:\.\d+)+)"
     """Finds the version in what it prints; the first group counts."""
 
@@ -180,6 +184,8 @@ class Operation:
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
+    between: bool = False
+    """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
     inputs: Inputs = Inputs.EACH
     repeats: bool = False
     """Whether a task that is named twice is taken twice, since their order is what is asked for."""

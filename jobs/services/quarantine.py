@@ -73,7 +73,7 @@ def trial(
     inputs = [row.origin or row.sha256 for row in rows]
     files = {option.name for option in hop.operation.options if option.refers or option.content}
     plain = {name: value for name, value in options.items() if name not in files}
-    key = fingerprint(hop.key, task.engine_version, inputs=inputs, related=related, options=plain)
+    key = fingerprint(hop.key[:4], task.engine_version, inputs=inputs, related=related, options=plain)
     digests = [row.sha256 for row in rows[:KEPT_DIGESTS]]
     suspect = {"fingerprint": key, "sha256": digests, "size": sum(row.size for row in rows)}
     # Kept in the task's row: a worker that dies of it can tell nobody.
@@ -94,7 +94,7 @@ def strike(task_id: uuid.UUID, error: errors.TaskError) -> None:
     if not row or not row["suspect"]:
         return
     suspect = row["suspect"]
-    operation, engine, source, target = row["plan"][row["hop"]]
+    operation, engine, source, target = row["plan"][row["hop"]][:4]
     last = {"code": error.code, "task_id": task_id, "owner": row["owner__username"]}
     first = Poison(
         fingerprint=suspect["fingerprint"],

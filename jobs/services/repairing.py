@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import files, queues, sealing, secrets
+from jobs import files, fleet, queues, routing, sealing, secrets
 from jobs.contract import errors
 from jobs.models import Job, Task
 from jobs.states import ACTIVE, Status
@@ -24,6 +24,7 @@ from .moving import (
     after_end,
     end,
     lock,
+    publish,
     seconds,
 )
 from .running import attempt_failed, claimable
@@ -68,6 +69,50 @@ def ring_again(*, after: timedelta) -> int:
     for name in names:
         queues.ring(name)
     return len(names)
+
+
+def plan_anew() -> int:
+    """Plan tasks anew that wait for an engine, or a version of it, which no worker has had for a while.
+
+    They go to other engines that can do it, or fail when they asked for what is gone, or go on waiting.
+    Return how many changed.
+    """
+    now = fleet.look()
+    queued = Task.objects.filter(status=Status.QUEUED).exclude(engine=None)
+    changed = 0
+    for engine, pin in set(queued.values_list("engine", "pin")) if now.live else ():
+        if now.lately.can_run(engine or "", pin):
+            continue
+        # Any of them: those that go on waiting must not keep the others from their turn.
+        lost = queued.filter(engine=engine, pin=pin).order_by("?").values_list("pk", "job_id")
+        for pk, job_id in lost[:SOME]:
+            with transaction.atomic():
+                lock(job_id)
+                changed += _plan_anew(pk)
+    return changed
+
+
+def _plan_anew(pk: uuid.UUID) -> bool:
+    task = Task.objects.filter(pk=pk, status=Status.QUEUED).first()
+    if task is None:
+        return False
+    try:
+        hops = routing.plan(task)
+    except errors.TaskError as error:
+        if end(pk, error):
+            after_end(pk, task.job_id)
+        return True
+    plan = [hop.key for hop in hops]
+    if plan == task.plan:
+        return False
+    changes = {"plan": plan, "hop": 0, "tries": 0, "rung_at": Now(), **routing.columns(hops[0])}
+    waiting = Task.objects.filter(pk=pk, status=Status.QUEUED, attempt=task.attempt)
+    if not waiting.update(**changes):
+        return False
+    # Half of another way is of no use on this one.
+    publish(pk, [])
+    queues.ring(hops[0].operation.queue)
+    return True
 
 
 def advance_stuck() -> int:

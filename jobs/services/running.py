@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -34,18 +34,21 @@ BACKOFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
 KEPT_WORDS = limits.WORD_BYTES
 
 
-def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str]) -> Task | None:
+Tools = Mapping[str, Collection[str]]
+"""The engines a worker has, each with its versions, the one it uses unasked first."""
+
+
+def claim(queue: str, *, worker: str, host_name: str, tools: Tools) -> Task | None:
     """Take the fairest ready task of a queue: priority, then the owner with the least running, then age.
 
-    None when nothing is ready. The task comes with its attempt counted and a lease on it.
-
-    :param versions: engine to the version this worker has of it.
+    None when nothing is ready for who has these tools. The task comes with its attempt counted and a lease.
     """
+    mine = {engine: list(tools[engine]) for engine in registry.engines_of(queue) if engine in tools}
     while True:
-        candidate = _fairest(queue)
+        candidate = _fairest(queue, mine)
         if candidate is None:
             return None
-        version = versions.get(candidate.engine or "")
+        version = candidate.pin or next(iter(mine.get(candidate.engine or "", ())), None)
         with transaction.atomic():
             lock(candidate.job_id)
             free = Task.objects.filter(pk=candidate.pk, status__in=sources(Status.PROCESSING))
@@ -71,10 +74,17 @@ def claim(queue: str, *, worker: str, host_name: str, versions: Mapping[str, str
             return candidate
 
 
-def ready(queue_names: Iterable[str]) -> dict[str, int]:
-    """Return how many tasks of these queues could be claimed now; queues without any are left out."""
-    rows = claimable().filter(queue__in=list(queue_names)).values_list("queue")
-    return dict(rows.annotate(n=Count("pk")))
+def ready(queue_names: Iterable[str], tools: Tools) -> dict[str, int]:
+    """Return how many tasks of these queues could be claimed now by who has these tools.
+
+    Queues without any are left out.
+    """
+    rows = claimable().filter(queue__in=list(queue_names)).values_list("queue", "engine", "pin")
+    found: dict[str, int] = {}
+    for queue, engine, pin, number in rows.annotate(n=Count("pk")):
+        if not engine or (engine in tools and (not pin or pin in tools[engine])):
+            found[queue] = found.get(queue, 0) + number
+    return found
 
 
 def claimable() -> QuerySet[Task]:
@@ -82,8 +92,11 @@ def claimable() -> QuerySet[Task]:
     return Task.objects.filter(status=Status.QUEUED).filter(Q(ready_at=None) | Q(ready_at__lte=Now()))
 
 
-def _fairest(queue: str) -> Task | None:
-    ready = claimable().filter(queue=queue)
+def _fairest(queue: str, tools: Mapping[str, list[str]]) -> Task | None:
+    served = Q(engine=None)
+    for engine, versions in tools.items():
+        served |= Q(engine=engine, pin__in=["", *versions])
+    ready = claimable().filter(served, queue=queue)
     owners = list(
         ready.values("priority", "owner").annotate(oldest=Min("created_at")).order_by("-priority", "oldest")
     )

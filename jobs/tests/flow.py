@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from jobs import registry, secrets
+from jobs import planner, registry, secrets
 from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, pairs
 from jobs.contract.errors import (
     AddressRefused,
@@ -194,13 +194,12 @@ def offered(*more: Operation) -> Iterator[None]:
     started.clear()
     cured.clear()
     known: Callable[[], tuple[Operation, ...]] = registry.operations
-    registry.forget()
     registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]
-    registry._ways.cache_clear()
+    planner.forget()
     secrets.names.cache_clear()
     try:
         yield
     finally:
         registry.operations = known  # type: ignore[assignment]
-        registry.forget()
+        planner.forget()
         secrets.names.cache_clear()

@@ -27,7 +27,7 @@ def job(owner):
 @pytest.fixture
 def failed(job):
     """A task that failed."""
-    task = services.claim("storage", worker="w:1", host_name="dulce", versions={})
+    task = services.claim("storage", worker="w:1", host_name="dulce", tools={})
     words = {"arguments": "fetch --header ******** <b>", "output": "sent ********, got 403"}
     assert services.fail(task, ConversionFailed("It <refused>."), **words)
     return Task.objects.get(pk=task.pk)
@@ -46,7 +46,7 @@ PAGES = ["job", "task", "apikey", "worker", "account", "poison"]
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_list_and_search_works(admin_client, job, page):
-    fleet.announce("w:1", queues=["shouter"], tools={"shouter": "1.2"}, running=0)
+    fleet.announce("w:1", queues=["shouter"], tools={"shouter": ["1.2"]}, running=0)
     keys.make_key(job.owner, name="first")
 
     for query in ("", "?q=spring", "?q=' OR 1=1", "?o=1.2"):
@@ -76,7 +76,7 @@ def test_a_task_shows_what_helps_and_no_secret(admin_client, failed):
 
 
 def test_a_job_shows_its_tasks_and_a_task_its_files_but_no_digest(admin_client, job):
-    task = services.claim("storage", worker="w:1", host_name="dulce", versions={})
+    task = services.claim("storage", worker="w:1", host_name="dulce", tools={})
     stored = files.Stored(files.new_key(task.pk), 77, "d" * 64)
     services.finish(task, [services.Staged(stored, "report.txt")])
 
@@ -129,7 +129,7 @@ def test_cancel_a_job(admin_client, job):
 
 
 def test_remove_a_job_with_its_files(admin_client, job, django_capture_on_commit_callbacks):
-    task = services.claim("storage", worker="w:1", host_name="dulce", versions={})
+    task = services.claim("storage", worker="w:1", host_name="dulce", tools={})
     key = files.write("text", task=task.pk)
     services.finish(task, [services.Staged(files.Stored(key, 4, "d" * 64), "a.txt")])
 
@@ -180,7 +180,7 @@ def test_revoke_a_key(admin_client, owner):
 
 
 def test_workers_show_whether_they_live(admin_client, db):
-    fleet.announce("w:1", queues=["shouter"], tools={"shouter": "1.2"}, running=0)
+    fleet.announce("w:1", queues=["shouter"], tools={"shouter": ["1.2"]}, running=0)
 
     page = admin_client.get("/admin/jobs/worker/").content.decode()
 

@@ -77,14 +77,14 @@ def task(owner):
         "shout": {"operation": "convert", "input": "in", "output_format": "pdf"},
     }
     services.create_job(parse_job({"tasks": tasks}, owner=owner), owner=owner)
-    first = services.claim("storage", worker="w", host_name="h", versions={})
+    first = services.claim("storage", worker="w", host_name="h", tools={})
     services.finish(first, [services.Staged(files.Stored(files.new_key(first.pk), 5, "a" * 64), "file.txt")])
     return again()
 
 
 def again():
     Task.objects.update(ready_at=None)
-    return services.claim("shouter", worker="w", host_name="h", versions={"shouter": "1.2"})
+    return services.claim("shouter", worker="w", host_name="h", tools={"shouter": ["1.2"]})
 
 
 def anew(task):

@@ -7,12 +7,13 @@ import pytest
 from workers import executor
 from workers.heartbeat import Heartbeat
 
+TOOLS = {"shouter": {"1.2": None}, "painter": {}, "archivetool": {}}
 QUEUES = ("storage", "shouter", "painter", "archivetool")
 
 
 @pytest.fixture
 def station():
-    return executor.Station("worker-1", "host", {"shouter": "1.2"}, Heartbeat())
+    return executor.Station("worker-1", "host", dict(TOOLS), Heartbeat())
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from jobs.states import Status
 from jobs.tests import flow
 from workers import executor
 from workers.heartbeat import DRAINING, Run
+from workers.tests.conftest import TOOLS
 
 pytestmark = pytest.mark.usefixtures("fakes")
 
@@ -89,6 +90,16 @@ def test_a_conversion_in_two_hops_is_one_task_with_one_result(owner, run_all, st
     [file] = between.files.all()
     assert (file.name, file.done) == ("file.png", True)
     assert Task.objects.get(job=job, name="b").status == Status.FINISHED
+
+
+def test_the_format_a_customer_names_is_that_of_the_input_on_every_hop(owner, run_all):
+    convert = {**to_pdf("a"), "output_format": "png", "input_format": "txt"}
+    job = create(owner, a=make(name="file.strange"), b=convert)
+
+    run_all()
+
+    [file] = File.objects.filter(task__job=job, task__name="b")
+    assert (file.name, file.format) == ("file.png", "png")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -180,7 +191,7 @@ def test_a_format_nobody_converts_fails_when_it_is_known(owner, run_all):
 def test_a_cancelled_task_is_stopped_and_its_result_thrown_away(owner, station, settings):
     job = create(owner, a=make("slow"), b=to_pdf("a"))
     executor.run_next("storage", station)
-    task = services.claim("shouter", worker="w", host_name="h", versions={})
+    task = services.claim("shouter", worker="w", host_name="h", tools={"shouter": ()})
 
     services.cancel(task)
 
@@ -193,9 +204,9 @@ def test_a_cancelled_task_is_stopped_and_its_result_thrown_away(owner, station, 
 
 def test_whoever_lost_a_task_publishes_nothing(owner, station, settings):
     create(owner, a=make())
-    slow = services.claim("storage", worker="slow", host_name="h", versions={})
+    slow = services.claim("storage", worker="slow", host_name="h", tools={})
     services.hand_back(slow)
-    fast = services.claim("storage", worker="fast", host_name="h", versions={})
+    fast = services.claim("storage", worker="fast", host_name="h", tools={})
 
     late = services.finish(slow, [services.Staged(files.save(_some_file(settings), task=slow.pk), "slow")])
     won = services.finish(fast, [services.Staged(files.save(_some_file(settings), task=fast.pk), "fast")])
@@ -257,9 +268,9 @@ def test_the_owner_with_the_least_running_comes_first(owner):
     for _ in range(3):
         create(many, a=make())
     create(owner, a=make())
-    first = services.claim("storage", worker="w", host_name="h", versions={})
+    first = services.claim("storage", worker="w", host_name="h", tools={})
 
-    second = services.claim("storage", worker="w", host_name="h", versions={})
+    second = services.claim("storage", worker="w", host_name="h", tools={})
 
     assert (first.owner, second.owner) == (many, owner)
 
@@ -269,7 +280,7 @@ def test_a_higher_priority_comes_before_fairness(owner):
     high = create(owner, a=make())
     Task.objects.filter(job=low).update(priority=-10)
 
-    assert services.claim("storage", worker="w", host_name="h", versions={}).job_id == high.pk
+    assert services.claim("storage", worker="w", host_name="h", tools={}).job_id == high.pk
 
 
 def test_an_uploaded_file_finishes_its_task_once(owner, settings):
@@ -342,7 +353,7 @@ def stored(settings):
 
 def dies_after_staging(settings, queue):
     """Let an attempt put a file into the store and be heard of no more."""
-    task = services.claim(queue, worker="w", host_name="h", versions={})
+    task = services.claim(queue, worker="w", host_name="h", tools=TOOLS)
     files.save(_some_file(settings), task=task.pk)
     past = timezone.now() - timedelta(minutes=1)
     Task.objects.filter(pk=task.pk).update(lease_until=past)

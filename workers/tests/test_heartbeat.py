@@ -25,7 +25,7 @@ def run_of(task=None, **more) -> Run:
 def task(owner):
     """A task this worker has claimed."""
     services.create_task(intake.parse_task("import/url", {}, owner=owner), owner=owner)
-    return services.claim("storage", worker="w", host_name="h", versions={})
+    return services.claim("storage", worker="w", host_name="h", tools={})
 
 
 def test_a_run_that_lost_its_task_is_told_to_stop(task):

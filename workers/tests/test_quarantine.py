@@ -80,7 +80,7 @@ def test_other_options_another_version_or_a_release_let_it_try_again(owner, sett
     flow.cured.clear()
     settle(convert(owner, "crash"))
     flow.cured.set()
-    station.versions["shouter"] = "1.3"
+    station.tools["shouter"] = {"1.3": None}
     assert settle(convert(owner, "crash")) == FINISHED
 
 
@@ -187,7 +187,7 @@ def test_a_worker_lost_before_the_engine_was_started_is_no_strike(owner, station
     executor.run_next("storage", station)
 
     for _ in "123":
-        services.claim("shouter", worker="w", host_name="h", versions={})
+        services.claim("shouter", worker="w", host_name="h", tools={"shouter": ()})
         Task.objects.update(lease_until=timezone.now() - timedelta(minutes=1))
         services.take_from_dead()
         Task.objects.update(ready_at=None)

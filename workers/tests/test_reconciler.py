@@ -28,7 +28,7 @@ def job(owner):
 
 
 def claimed():
-    return services.claim("storage", worker="w", host_name="h", versions={})
+    return services.claim("storage", worker="w", host_name="h", tools={})
 
 
 def expire(task):

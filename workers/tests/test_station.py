@@ -4,10 +4,15 @@ import os
 import stat
 import subprocess
 import tempfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from jobs import intake, services
+from jobs.models import Task, Worker
+from jobs.tests import flow
 from workers import station
 
 
@@ -92,3 +97,42 @@ def test_engines_users_come_through_whatever_the_umask(settings):
         os.umask(before)
 
     assert all(path.stat().st_mode & stat.S_IXOTH for path in (folder, folder.parent, folder.parent.parent))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_tells_what_it_has_when_it_knows_all_and_serves_what_it_knows(monkeypatch, owner):
+    asked = threading.Event()
+
+    def found(_queues, *, but):
+        if "shouter" not in but:
+            yield "shouter", {"1.2": None}
+            asked.wait(10)
+            yield "painter", {}
+
+    monkeypatch.setattr(station.versions, "found", found)
+    monkeypatch.setattr(station, "ANNOUNCE_SECONDS", 0.01)
+    with flow.offered():
+        worker = station.Worker({"storage": 1, "shouter": 1, "painter": 1})
+        tasks = {
+            "in": {"operation": "import/url", "filename": "a.txt"},
+            "made": {"operation": "convert", "input": "in", "output_format": "pdf"},
+        }
+        services.create_job(intake.parse_job({"tasks": tasks}, owner=owner), owner=owner)
+        worker.start()
+        try:
+            until(lambda: Task.objects.get(name="made").status == "finished")
+            assert not Worker.objects.exists()
+            asked.set()
+            until(Worker.objects.exists)
+            assert Worker.objects.get().tools == {"shouter": ["1.2"], "painter": []}
+        finally:
+            asked.set()
+            worker.drain()
+    assert Worker.objects.get().left_at
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        threading.Event().wait(0.02)

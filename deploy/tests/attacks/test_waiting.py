@@ -25,7 +25,7 @@ def operations(*names):
 def sources(*names):
     """Return the formats among these that something converts from."""
     return sorted(
-        {source for record in registry.operations() for source, _ in record.conversions} & set(names)
+        {source for record in registry.named("convert") for source, _ in record.conversions} & set(names)
     )
 
 
@@ -75,12 +75,7 @@ WAITING = [
     ("A31", "e-books that are read", lambda: sources("epub", "fb2", "mobi")),
     ("A32", "pandoc and LaTeX", lambda: sources("md", "rst", "org", "tex") + engines("pandoc", "latex")),
     ("A34", "calibre", lambda: engines("calibre")),
-    ("A35", "Ghostscript", lambda: sources("ps", "eps", "ai") + engines("ghostscript")),
-    (
-        "A39",
-        "DjVu and metadata",
-        lambda: sources("djvu") + engines("exiftool") + operations("metadata", "metadata/write"),
-    ),
+    ("A35", "Ghostscript", lambda: sources("ps", "eps") + engines("ghostscript")),
     *(
         (name, "the command operation", lambda: operations("command"))
         for name in ("A42", "A43", "A44", "A45")

@@ -11,16 +11,19 @@ _WORD, _SHEET, _SLIDES = ("docx", "docm", "dotx"), ("xlsx", "xlsm", "xltx"), ("p
 _FILM = ("mp4", "mov", "m4a", "m4v", "3gp", "3g2", "f4v", "gifv")
 _RAW = ("3fr", "arw", "cr2", "dcr", "dng", "erf", "mos", "nef", "nrw", "pef", "raw", "srw")
 _MPEG = ("mpeg", "vob", "mod", "m2v", "cavs", "m4v", "dat")
-_PACKAGES = (*("zip", "jar", "cbz", "htmlz", "txtz", "xps", "oxps", "pages", "numbers", "key", "hwpx"),)
+_PACKAGES = (
+    *("zip", "jar", "cbz", "cbc", "fbz", "htmlz", "txtz", "pmlz", "oeb", "xps", "oxps", "pages", "numbers"),
+    *("key", "hwpx", "vsdx"),
+)
 _SOUND = ("mp3", "aac", "ac3", "mp2", "mpga", "aiff", "flac")
 _STREAM = ("ts", "m2ts", "mod", "dat", "tp", "trp")
 _BITMAPS = ("pnm", "pbm", "pgm", "ppm", "pam")
 _OPENED_ALIKE = (
     *(_WORD, _SHEET, _SLIDES, _FILM, _MPEG, _SOUND, _STREAM, _BITMAPS),
-    *(("doc", "dot"), ("xls", "xlt"), ("ppt", "pps", "pot")),
+    *(("doc", "dot", "wps"), ("xls", "xlt", "et"), ("ppt", "pps", "pot", "dps")),
     *(("heic", "avif"), ("psd", "psb"), ("ps", "eps", "ai")),
     *(("webm", "mkv", "weba"), ("ogg", "ogv", "opus"), ("wmv", "wma", "asf", "dvr"), ("rm", "rmvb")),
-    *(("mobi", "azw", "azw3", "prc", "pdb"), ("otf", "ttf"), ("gz", "svgz", "tar.gz", "zabw")),
+    *(("mobi", "azw", "azw3", "azw4", "prc", "pdb"), ("otf", "ttf"), ("gz", "svgz", "tar.gz", "zabw")),
     *(("tar.bz2", "bz2"), ("tar.xz", "xz")),
 )
 """Formats that the same reader opens; which one it is called is the customer's to say."""
@@ -34,15 +37,38 @@ _RELATIVES: dict[str, frozenset[str]] = {
     "ods": frozenset({"ots"}),
     "odp": frozenset({"otp"}),
     "odg": frozenset({"otg"}),
-    "xml": frozenset({"svg", "abw", "fb2", "fodt"}),
-    "txt": frozenset({"xbm", "xpm", "dxf"}),
-    "cfb": frozenset({"doc", "dot", "xls", "xlt", "ppt", "pps", "pot", "hwp", "vsd", "pub", "msg", "wps"}),
+    "xml": frozenset({"svg", "abw", "fb2", "fodt", "fods", "fodp", "fodg"}),
+    "txt": frozenset({"xbm", "xpm", "dxf", "cgm", "eml", "pml"}),
+    "rar": frozenset({"cbr"}),
+    "7z": frozenset({"cb7"}),
+    "cfb": frozenset(
+        {
+            *(
+                "doc",
+                "dot",
+                "xls",
+                "xlt",
+                "ppt",
+                "pps",
+                "pot",
+                "hwp",
+                "vsd",
+                "pub",
+                "msg",
+                "wps",
+                "et",
+                "dps",
+            ),
+            *("sdw", "sdc", "sda"),
+        }
+    ),
 }
 _PACKED_DOCUMENTS = frozenset({*_WORD, *_SHEET, *_SLIDES, "odt", "ods", "odp", "odg", "epub"})
 _LOCKED = frozenset({*_WORD, *_SHEET, *_SLIDES, "doc", "xls", "ppt"})
 _PLAIN = frozenset(
     {
-        *("csv", "tsv", "txt", "log", "md", "rst", "tex", "html", "xml", "json", "yaml", "yml", "sql"),
+        *("csv", "tsv", "txt", "log", "md", "rst", "tex", "org", "textile", "html", "xml", "json", "ipynb"),
+        *("yaml", "yml", "sql"),
         *("srt", "ass", "ssa", "vtt"),
     }
 )

@@ -13,6 +13,8 @@ _LAST = 0xFFFFFFF9
 """Sector numbers from here on are none."""
 _MOST_SECTORS = 4096
 _KINDS = (
+    # First, for a message may hold the others.
+    ("__properties_version1.0", "msg"),
     ("WordDocument", "doc"),
     ("Workbook", "xls"),
     ("Book", "xls"),
@@ -20,7 +22,9 @@ _KINDS = (
     ("VisioDocument", "vsd"),
     ("Quill", "pub"),
     ("HwpSummaryInformation", "hwp"),
-    ("__properties_version1.0", "msg"),
+    ("StarWriterDocument", "sdw"),
+    ("StarCalcDocument", "sdc"),
+    ("StarDrawDocument3", "sda"),
 )
 _PPT_ENCRYPTED = 0xF3D1C4DF
 _FILEPASS = 0x2F
