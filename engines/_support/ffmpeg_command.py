@@ -16,6 +16,7 @@ from .ffmpeg_media import DEMUXERS, MAX_ALLOC, hardened, media_of
 
 PROGRAM = (
     *("ffmpeg", "-nostdin", "-hide_banner", "-y", "-max_alloc", MAX_ALLOC),
+    *("-abort_on", "empty_output"),
     *("-progress", "pipe:1", "-nostats"),
 )
 

@@ -250,9 +250,12 @@ _POINTS = ("green", "blue", "red", "white_point")
 
 
 def _audio(streams: list[dict[str, Any]]) -> Audio | None:
-    found = [stream for stream in _of_type(streams, "audio") if stream.get("codec_name")]
-    found.sort(key=lambda stream: not stream.get("disposition", {}).get("default"))
-    return Audio(index=found[0]["index"], codec=found[0]["codec_name"]) if found else None
+    # One of an unknown codec only where there is no other: then the tool says so.
+    found = sorted(
+        _of_type(streams, "audio"),
+        key=lambda each: (not each.get("codec_name"), not each.get("disposition", {}).get("default")),
+    )
+    return Audio(index=found[0]["index"], codec=found[0].get("codec_name", "")) if found else None
 
 
 def _subtitles(streams: list[dict[str, Any]]) -> tuple[Subtitles, ...]:

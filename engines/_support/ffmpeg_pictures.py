@@ -8,6 +8,7 @@ from typing import Any
 from jobs.contract import Work
 
 from .ffmpeg_colour import toned
+from .ffmpeg_command import length
 from .ffmpeg_media import video_of
 
 
@@ -64,8 +65,9 @@ def pictures(
 
     :param deep: whether the output keeps more than eight bits; else a high dynamic range is brought down.
     """
-    video = video_of(work)
-    if fps:
+    video, lasting = video_of(work), length(work)
+    # What is over before its first frame would be due keeps those it has.
+    if fps and not (lasting and lasting * fps < 1):
         stream = stream.filter("fps", fps=f"{fps:.8g}")
     stream = _sized(_turned(stream, work.options.get("rotate") or 0), work, even=even)
     return stream if deep else toned(stream, video)

@@ -6,7 +6,7 @@ import re
 
 from jobs.contract.errors import ConversionFailed, DiskFull, OpenFailed, TaskError
 
-_SUBTITLES = "The subtitles could not be read. Use an SRT, ASS or WebVTT file in UTF-8."
+_SUBTITLES = "The subtitles could not be read. Use an SRT, ASS or WebVTT file."
 _IMAGE = "The watermark_image could not be read. Use a PNG, JPG or WebP file."
 _SAMPLE_RATE = "The audio codec does not support this sample_rate. Try 44100 or 48000."
 _CHANNELS = "The audio codec does not support this number of channels. Try 1 or 2."
@@ -14,7 +14,11 @@ _COPY = "The output format cannot hold a stream as it is in this file. Choose an
 _SETTINGS = "The video codec does not take these settings together: look at profile, level and tune."
 
 _CHARSET = "The charset is not known. Use something like windows-1250."
-_LETTERS = "The text is not written in this charset. Leave it out, or name another, such as windows-1250."
+_LETTERS = (
+    "The letters of the text could not be read. Set charset to what it is written in, such as windows-1250."
+)
+_UNKNOWN_CODEC = "The file is in a codec that is not known here."
+_NOTHING = "There is nothing in the file, or in the part of it asked for."
 _GRAPHICS = "The graphics card here does not encode this codec. Choose another video_codec, or engine ffmpeg."
 
 # The first that is found counts, so the particular stand before the general.
@@ -38,8 +42,10 @@ _MEANINGS: tuple[tuple[str, TaskError], ...] = (
     ("Could not find tag for codec|[Uu]nsupported codec id", ConversionFailed(_COPY)),
     ("Unsupported (audio |video )?codec|Invalid audio stream. Exactly one", ConversionFailed(_COPY)),
     (r"x264 \[error\]|Error setting (profile|option)", ConversionFailed(_SETTINGS)),
+    (r"Decoder \(codec \w+\) not found", OpenFailed(_UNKNOWN_CODEC)),
     ("moov atom not found|Invalid data found when processing input", OpenFailed()),
     ("Format not on whitelist|Failed to read frame size|Invalid argument$", OpenFailed()),
+    ("Output file is empty, nothing was encoded", ConversionFailed(_NOTHING)),
     ("[Cc]ould not find codec parameters|Error while decoding stream", OpenFailed()),
 )
 

@@ -73,7 +73,7 @@ def test_a_video_becomes_mp4_with_x264_and_aac_ready_for_the_web():
     coded = ["-b:a", "128k", "-c:a", "aac", "-c:v", "libx264", "-crf", "23", "-movflags", "+faststart"]
     assert command.argv == [
         *("ffmpeg", "-nostdin", "-hide_banner", "-y", "-max_alloc", "1073741824"),
-        *("-progress", "pipe:1", "-nostats", *inputs, "-i", "/job/in.mp4"),
+        *("-abort_on", "empty_output", "-progress", "pipe:1", "-nostats", *inputs, "-i", "/job/in.mp4"),
         *("-map", "0:0", "-map", "0:1", "-f", "mp4", *coded),
         *("-pix_fmt", "yuv420p", "-preset", "medium", "/job/out/in.mp4"),
     ]
@@ -1040,6 +1040,50 @@ def test_damaged_files_cannot_be_opened(run, clip, studio):
             run(path, "wav")
 
 
+def test_a_codec_nobody_knows_is_named_as_the_cause(run, clip, studio):
+    path = studio / "unknown.mp4"
+    path.write_bytes(clip.read_bytes().replace(b"avc1", b"zzzz"))
+
+    for target, name in (("webm", "convert"), ("png", "thumbnail")):
+        with pytest.raises(OpenFailed, match="codec that is not known here"):
+            run(path, target, name=name)
+    assert stream(run(path, "mp3")[0], "audio")["codec_name"] == "mp3"
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "text"),
+    [("wav", "mp3", None), ("vtt", "srt", "WEBVTT\n\n")],
+)
+def test_what_holds_nothing_is_refused(run, studio, kind, target, text):
+    path = studio / f"nothing.{kind}"
+    if text:
+        path.write_text(text)
+    else:
+        make(path, "-f", "lavfi", "-i", "anullsrc", "-t", "0")
+
+    with pytest.raises(ConversionFailed, match="nothing in the file"):
+        run(path, target)
+
+
+@pytest.mark.parametrize(("target", "name"), [("gif", "convert"), ("webp", "convert"), ("png", "thumbnail")])
+def test_a_video_of_one_frame_has_pictures(run, studio, target, name):
+    source = make(studio / "one.mp4", "-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", "1")
+
+    [path, *_] = run(source, target, name=name, **({"vtt": True} if name == "thumbnail" else {}))
+
+    assert Image.open(path).convert("RGB").getpixel((30, 30))[0] > 200
+
+
+def test_half_a_film_gives_half_a_film(run, clip, studio):
+    whole = make(studio / "whole.mkv", "-i", f"{clip}", "-c", "copy").read_bytes()
+    path = studio / "half.mkv"
+    path.write_bytes(whole[: len(whole) // 2])
+
+    [made] = run(path, "mp4")
+
+    assert 0.5 < float(look(made)["format"]["duration"]) < 1.6
+
+
 def test_an_empty_file_is_refused(run, studio):
     path = studio / "empty.mp4"
     path.touch()
@@ -1537,7 +1581,7 @@ def test_letters_arrive_however_they_were_written(run, studio, charset, words, t
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
-    [("klingon-8", "The charset is not known"), ("ascii", "not written in this charset")],
+    [("klingon-8", "The charset is not known"), ("ascii", "letters of the text could not be read")],
 )
 def test_a_charset_that_does_not_fit_is_refused(run, studio, given, sentence):
     source = studio / "cafe.srt"

@@ -8,7 +8,7 @@ from jobs.contract.errors import OpenFailed
 from .finding import PLAYLIST, PROGRAM, TEXT, Finding
 
 _WORD, _SHEET, _SLIDES = ("docx", "docm", "dotx"), ("xlsx", "xlsm", "xltx"), ("pptx", "pptm", "potx", "ppsx")
-_FILM = ("mp4", "mov", "m4a", "m4v", "3gp", "3g2", "f4v")
+_FILM = ("mp4", "mov", "m4a", "m4v", "3gp", "3g2", "f4v", "gifv")
 _RAW = ("3fr", "arw", "cr2", "dcr", "dng", "erf", "mos", "nef", "nrw", "pef", "raw", "srw")
 _MPEG = ("mpeg", "vob", "mod", "m2v", "cavs", "m4v", "dat")
 _PACKAGES = (
@@ -22,7 +22,7 @@ _OPENED_ALIKE = (
     *(_WORD, _SHEET, _SLIDES, _FILM, _MPEG, _SOUND, _STREAM, _BITMAPS),
     *(("doc", "dot", "wps"), ("xls", "xlt", "et"), ("ppt", "pps", "pot", "dps")),
     *(("heic", "avif"), ("psd", "psb"), ("ps", "eps", "ai")),
-    *(("webm", "mkv", "weba"), ("ogg", "ogv", "opus"), ("wmv", "wma", "asf"), ("rm", "rmvb")),
+    *(("webm", "mkv", "weba"), ("ogg", "ogv", "opus"), ("wmv", "wma", "asf", "dvr"), ("rm", "rmvb")),
     *(("mobi", "azw", "azw3", "azw4", "prc", "pdb"), ("otf", "ttf"), ("gz", "svgz", "tar.gz", "zabw")),
     *(("tar.bz2", "bz2"), ("tar.xz", "xz")),
 )
