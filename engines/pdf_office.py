@@ -10,7 +10,7 @@ from typing import Any
 from jobs.contract import Command, Context, Operation, Result, Runner, Tool, Work, pairs
 from jobs.contract.errors import OpenFailed
 
-from . import libreoffice
+from . import libreoffice, poppler
 from ._support import pages
 from ._support.locked_pdf import Opened, source
 from ._support.page_images import PASSWORD
