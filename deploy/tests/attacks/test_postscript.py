@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from pypdf import PdfReader
 
 from .siege import conversion
 
@@ -57,6 +60,19 @@ def test_a35_every_document_ends_and_shows_nothing(siege, ends):
     assert {name for name, _, _ in ends} >= set(NAMES)
     for end in ends.values():
         siege.harmless(end)
+
+
+def shown(data):
+    """Return the words of a PDF; a name that was listed is no secret text, so it is looked for here."""
+    return "".join("".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(data)).pages)
+
+
+def test_a35_no_file_of_ours_is_listed(siege, ends):
+    listed = [end for (name, _, target), end in ends.items() if name.startswith("lists") and target == "pdf"]
+    words = [shown(data) for end in listed for data in end.files.values()]
+
+    assert len(listed) == 4
+    assert not [each for each in words if siege.bait.folder.name in each or siege.bait.world.name in each]
 
 
 def test_a35_nothing_was_written_deleted_or_started(siege, ends):
