@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from engines import imagemagick, libreoffice, poppler
-from engines._support import confinement
+from engines import imagemagick, libreoffice, poppler, vips
+from engines._support import confinement, launcher
 from engines._support.process import Process
 from engines._support.tiers import Landlock
 from engines._support.warm import Warm
@@ -62,6 +63,18 @@ def test_libreoffice_works(convert):
 @pytest.mark.needs("convert")
 def test_imagemagick_works(convert):
     assert Image.open(convert(imagemagick, "willow_tree.webp", "jpg")).format == "JPEG"
+
+
+def test_vips_works(convert):
+    assert Image.open(convert(vips, "willow_tree.webp", "jpg")).format == "JPEG"
+
+
+def test_code_of_ours_tells_its_version(monkeypatch):
+    monkeypatch.setattr(confinement, "tier", Landlock)
+
+    said = launcher.ask(vips.TOOL.argv, deadline=time.monotonic() + 20, like=vips.WARM)
+
+    assert said.startswith("libvips ")
 
 
 @pytest.mark.needs("pdftocairo")
