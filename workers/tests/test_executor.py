@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import files, intake, services
+from jobs import files, intake, registry, services
+from jobs.contract import Operation, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
@@ -453,3 +454,30 @@ def test_a_task_whose_key_is_gone_says_so(owner, run_all, settings, lines):
     assert (task.status, task.code, task.attempt) == (Status.ERROR, "SECRET_LOST", 3)
     assert "not among ATHANOR_SEALING_KEYS" in task.output
     assert "not among ATHANOR_SEALING_KEYS" in lines()
+
+
+def test_what_takes_any_file_runs_once_for_each(owner, run_all):
+    asked = []
+
+    def ask(work, _context):
+        asked.append((work.input.name, work.input_format, work.output_format))
+        return Result(extra={"metadata": {"Name": work.names[0]}})
+
+    takes_any = Operation(
+        name="metadata",
+        engine="asker",
+        queue="shouter",
+        help="Ask.",
+        run=ask,
+        conversions=frozenset({(None, None)}),
+    )
+    tasks = {"a": make(name="a.txt"), "b": make(name="b")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "operations", lambda: (*flow.OPERATIONS, takes_any))
+        job = create(owner, **tasks, m={"operation": "metadata", "input": ["a", "b"]})
+        run_all()
+
+    assert states(job)["m"] == (Status.FINISHED, None)
+    assert [name for name, _, _ in asked] == ["in.txt", asked[1][0]]
+    assert all(source == target for _, source, target in asked)
+    assert Task.objects.get(job=job, name="m").result == {"metadata": {"Name": "b"}}
