@@ -15,7 +15,8 @@ MAY_START_PROGRAMS = (
     "engines/_support/programs.py",
     "engines/_support/landlock_shim.py",
     "engines/_support/tiers.py",
-    # What runs inside a warm child: the launcher started and confined it, and kills it with all it starts.
+    # What runs inside a child of ours: the launcher started and confined it, and kills it with all it starts.
+    "engines/_support/archive_flows.py",
     "engines/_support/cdp.py",
     "engines/_support/libreoffice_office.py",
     "deploy/",

@@ -1,9 +1,10 @@
-"""7-Zip and tar: several files into one archive, under the customers' names."""
+"""7-Zip, tar and others: archives made, opened and converted, under the customers' names."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +13,61 @@ from jobs.contract import (
     Context,
     Inputs,
     Operation,
+    Option,
     Output,
     Result,
     Tool,
     Work,
     formats,
     limits,
-    names,
+    pairs,
+    paths,
 )
 from jobs.contract.erasing import erase
 from jobs.contract.errors import DiskFull, TaskError
 
 from ._support.process import Process
+from ._support.unpacking import Unpacked, Unpacking
 
 SEVEN_ZIP = {"zip": "-tzip", "7z": "-t7z"}
 TAR = {"tar": (), "tar.gz": ("--gzip",), "tar.bz2": ("--bzip2",), "tar.xz": ("--xz",)}
+MADE = (*SEVEN_ZIP, *TAR)
+OPENED = frozenset(
+    {
+        *(
+            "zip",
+            "jar",
+            "7z",
+            "rar",
+            "cab",
+            "arj",
+            "lha",
+            "alz",
+            "arc",
+            "cpio",
+            "deb",
+            "rpm",
+            "iso",
+            "img",
+            "dmg",
+        ),
+        *(
+            "tar",
+            "tar.7z",
+            "tar.bz",
+            "tar.bz2",
+            "tar.gz",
+            "tar.lz",
+            "tar.lzma",
+            "tar.lzo",
+            "tar.xz",
+            "tar.z",
+            "tar.zst",
+        ),
+        *("bz", "bz2", "gz", "lz", "lzma", "lzo", "rz", "xz", "z", "zst"),
+    }
+)
+"""Nothing that is free opens today's ACE files."""
 PACKED, STORED = "packed", "stored"
 MEMBERS = "members"
 
@@ -46,28 +87,39 @@ def kind_of(name: str, output_format: str) -> str:
 
 
 def _seven_zip(work: Work, kind: str) -> Command:
-    argv = ["7z", "a", SEVEN_ZIP[work.output_format], "-mx=0" if kind == STORED else "-mx=5", "-bd", "-y"]
-    if work.output_format == "zip":
+    return _seven_zipped(work.output, work.related[kind][0].parent, level=0 if kind == STORED else 5)
+
+
+def _seven_zipped(output: Path, folder: Path, *, level: int) -> Command:
+    argv = ["7z", "a", SEVEN_ZIP[output.suffix.removeprefix(".")], f"-mx={level}", "-bd", "-y"]
+    if output.suffix == ".zip":
         argv.append("-mcu=on")  # names in UTF-8, whatever the locale
     # It stores what the pattern finds without the folder, and no name of a customer's is on its command line.
-    folder = work.related[kind][0].parent
-    return Command(argv=[*argv, "--", f"{work.output}", f"{folder / '*'}"], outputs=(work.output,))
+    return Command(argv=[*argv, "--", f"{output}", f"{folder / '*'}"], outputs=(output,))
 
 
 def _tar(work: Work) -> Command:
-    argv = ["tar", "--create", "--format=pax", *TAR[work.output_format], f"--file={work.output}"]
-    # Nothing of our machine: no owner, no links between members that are one file in the store.
-    argv += [
-        "--force-local",
-        "--hard-dereference",
-        "--owner=0",
-        "--group=0",
-        "--numeric-owner",
-        "--mode=0644",
-    ]
-    argv += [f"--directory={work.related[PACKED][0].parent}"]
     # --add-file takes any name: one that looks like an option, a pattern or a list is none.
-    return Command(argv=[*argv, *(f"--add-file={name}" for name in work.names)], outputs=(work.output,))
+    members = [f"--add-file={name}" for name in work.names]
+    return _tarred(work.output, work.related[PACKED][0].parent, ["--mode=0644", *members])
+
+
+def _tarred(output: Path, folder: Path, members: Sequence[str]) -> Command:
+    packer = TAR[formats.of(output.name)]
+    argv = ["tar", "--create", "--format=pax", *packer, f"--file={output}", "--force-local"]
+    # Nothing of our machine: no owner, no times but the last change, no links between members that are one
+    # file in the store.
+    argv += ["--hard-dereference", "--owner=0", "--group=0", "--numeric-owner"]
+    argv += ["--pax-option=delete=atime,delete=ctime", f"--directory={folder}"]
+    return Command(argv=[*argv, *members], outputs=(output,))
+
+
+def repack(unpacked: Unpacked, output: Path) -> Command:
+    """Plan an archive of what was unpacked: every folder and file, under its name and date."""
+    if formats.of(output.name) in TAR:
+        members = ["--no-recursion", "--null", "--verbatim-files-from", f"--files-from={unpacked.listing}"]
+        return _tarred(output, unpacked.tree, members)
+    return _seven_zipped(output, unpacked.tree, level=5)
 
 
 def explain(words: str) -> TaskError | None:
@@ -83,7 +135,7 @@ def pack(work: Work, context: Context) -> Result:
 
     :raises TaskError: when the tool fails.
     """
-    work = replace(work, names=tuple(names.unique(work.names)))
+    work = replace(work, names=tuple(paths.unique(work.names, work.folders)))
     # Beside the outputs, not in them: nothing the tool makes, and nothing it may change.
     members = work.output_dir.with_name(MEMBERS)
     placed: dict[str, list[Path]] = {PACKED: [], STORED: []}
@@ -91,7 +143,8 @@ def pack(work: Work, context: Context) -> Result:
         for name, path in zip(work.names, work.inputs, strict=True):
             kind = kind_of(name, work.output_format)
             placed[kind].append(_placed(path, members / kind / name))
-        related = {kind: tuple(paths) for kind, paths in placed.items() if paths}
+        _date_folders(members)
+        related = {kind: tuple(found) for kind, found in placed.items() if found}
         [*_, made] = _run(replace(work, inputs=(), related=related), context).files
     finally:
         erase(members)
@@ -108,6 +161,22 @@ def _placed(path: Path, member: Path) -> Path:
     return member
 
 
+def _date_folders(members: Path) -> None:
+    # By what is in them, so that the same files make the same archive.
+    for folder, _, _ in os.walk(members, topdown=False):
+        newest = max(entry.stat().st_mtime for entry in os.scandir(folder))
+        os.utime(folder, (newest, newest))
+
+
+PASSWORD = Option(
+    name="password",
+    help="What opens the archive, where it is protected.",
+    secret=True,
+    selects=True,
+    max_length=1000,
+)
+TOOL = Tool(name="7-Zip", argv=("7z",))
+
 OPERATIONS = (
     Operation(
         name="archive",
@@ -116,8 +185,30 @@ OPERATIONS = (
         help="Put files into one archive.",
         run=pack,
         inputs=Inputs.ALL,
-        conversions=frozenset((None, target) for target in (*SEVEN_ZIP, *TAR)),
+        conversions=frozenset((None, target) for target in MADE),
         max_seconds=limits.ENGINE_SECONDS_LARGE,
-        tool=Tool(name="7-Zip", argv=("7z",)),
+        tool=TOOL,
+    ),
+    Operation(
+        name="archive/extract",
+        engine="archivetool",
+        queue="archivetool",
+        help="Give out what an archive holds, file by file.",
+        run=Unpacking(),
+        conversions=frozenset((source, None) for source in OPENED),
+        options=(PASSWORD,),
+        max_seconds=limits.ENGINE_SECONDS_LARGE,
+        tool=TOOL,
+    ),
+    Operation(
+        name="convert",
+        engine="archivetool",
+        queue="archivetool",
+        help="Pack what an archive holds into another kind of archive.",
+        run=Unpacking(repack),
+        conversions=pairs(OPENED, MADE),
+        options=(PASSWORD,),
+        max_seconds=limits.ENGINE_SECONDS_LARGE,
+        tool=TOOL,
     ),
 )

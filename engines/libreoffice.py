@@ -20,14 +20,28 @@ IMPORTS: Mapping[str, Mapping[str, str]] = {
         "docx": "MS Word 2007 XML",
         "dot": "MS Word 97 Vorlage",
         "dotx": "MS Word 2007 XML Template",
+        "fodt": "OpenDocument Text Flat XML",
         "html": "HTML (StarWriter)",
+        "hwp": "writer_MIZI_Hwp_97",
+        "lwp": "LotusWordPro",
         "odt": "writer8",
+        "ott": "writer8_template",
+        "pages": "Apple Pages",
         "rtf": "Rich Text Format",
+        "sdw": "StarOffice_Writer",
         "txt": "Text (encoded)",
+        "wpd": "WordPerfect",
+        "wps": "MS_Works",
+        "zabw": "AbiWord",
     },
     "sheet": {
         "csv": "Text - txt - csv (StarCalc)",
+        "et": "MS Excel 97",
+        "fods": "OpenDocument Spreadsheet Flat XML",
+        "numbers": "Apple Numbers",
         "ods": "calc8",
+        "ots": "calc8_template",
+        "sdc": "StarOffice_Spreadsheet",
         "tsv": "Text - txt - csv (StarCalc)",
         "xls": "MS Excel 97",
         "xlsm": "Calc MS Excel 2007 VBA XML",
@@ -36,7 +50,12 @@ IMPORTS: Mapping[str, Mapping[str, str]] = {
         "xltx": "Calc MS Excel 2007 XML Template",
     },
     "slides": {
+        "cgm": "CGM - Computer Graphics Metafile",
+        "dps": "MS PowerPoint 97",
+        "fodp": "OpenDocument Presentation Flat XML",
+        "key": "Apple Keynote",
         "odp": "impress8",
+        "otp": "impress8_template",
         "pot": "MS PowerPoint 97 Vorlage",
         "potx": "Impress MS PowerPoint 2007 XML Template",
         "pps": "MS PowerPoint 97 AutoPlay",
@@ -46,11 +65,21 @@ IMPORTS: Mapping[str, Mapping[str, str]] = {
         "pptx": "Impress MS PowerPoint 2007 XML",
     },
     "drawing": {
+        "cdr": "Corel Draw Document",
+        "dxf": "DXF - AutoCAD Interchange",
         "emf": "EMF - MS Windows Metafile",
         "odg": "draw8",
+        "pub": "Publisher Document",
+        "sda": "StarOffice_Drawing",
+        "vsd": "Visio Document",
+        "vsdx": "Visio Document",
         "wmf": "WMF - MS Windows Metafile",
     },
 }
+PDF = {"text": "writer_pdf_import", "slides": "impress_pdf_import"}
+"""How pages are opened that are to be edited (see pdf_office)."""
+OTHERWISE = {"wps": "MS Word 97"}
+"""What another program calls by the same name; tried where the first fails."""
 EXPORTS: Mapping[str, Mapping[str, str]] = {
     "text": {
         "doc": "MS Word 97",
@@ -77,7 +106,7 @@ EXPORTS: Mapping[str, Mapping[str, str]] = {
         "ppt": "MS PowerPoint 97",
         "pptx": "Impress MS PowerPoint 2007 XML",
     },
-    "drawing": {"pdf": "draw_pdf_Export"},
+    "drawing": {"pdf": "draw_pdf_Export", "svg": "draw_svg_Export"},
 }
 # How text is read: in UTF-8; the separator is found out; quoted numbers stay text; dates are not guessed.
 READ_AS = {
@@ -92,15 +121,15 @@ WRITTEN_AS = {
     "tsv": "9,34,76,1,,0,false,true,false,false,false,{sheet}",
     "txt": "UTF8,LF,,,false",
 }
-SIGNATURES = {"rtf": "{\\rtf"}
-"""What a file must begin with, where the filter itself takes anything."""
+SIGNATURES = {"rtf": r"\{\\rtf", "cgm": r"\x00[\x20-\x3f]"}
+"""What a file must begin with, as a regular expression, where the filter itself takes anything."""
 PARTS = {
     **dict.fromkeys(("docm", "docx", "dotx"), "word"),
     **dict.fromkeys(("xlsm", "xlsx", "xltx"), "xl"),
     **dict.fromkeys(("potx", "ppsx", "pptm", "pptx"), "ppt"),
-    "odt": "text",
-    "ods": "spreadsheet",
-    "odp": "presentation",
+    **dict.fromkeys(("odt", "ott"), "text"),
+    **dict.fromkeys(("ods", "ots"), "spreadsheet"),
+    **dict.fromkeys(("odp", "otp"), "presentation"),
     "odg": "graphics",
 }
 """What makes a package one of these, where the filter takes its cousins too."""
@@ -112,22 +141,33 @@ PDF_A_2B = 2
 def request(work: Work) -> dict[str, Any]:
     """Return what the warm child must do for this work."""
     options, source, target = work.options, work.input_format, work.output_format
-    kind = next(kind for kind, known in IMPORTS.items() if source in known)
+    kind, opened = _opened(source, target)
     return {
         "kind": kind,
         "input": f"{work.input}",
         "output": f"{work.output}",
-        "filter": IMPORTS[kind][source],
+        "filter": opened,
+        "otherwise": OTHERWISE.get(source),
         "export": EXPORTS[kind][target],
         "text": READ_AS.get(source),
         "signature": SIGNATURES.get(source),
         "part": PARTS.get(source),
         "options": WRITTEN_AS.get(target),
         "table": target in {"csv", "tsv"},
-        "password": options["password"],
+        "password": options.get("password"),
         "sheet": options.get("sheet"),
         **(_print(kind, options) if target == "pdf" else {}),
     }
+
+
+def _opened(source: str, target: str) -> tuple[str, str]:
+    """Return what kind of document the source is opened as, and by which filter."""
+    if source == "words":
+        return "sheet", IMPORTS["sheet"]["fods"]
+    if source == "pdf":
+        # What it becomes decides: it is a text as much as a row of slides.
+        return next((kind, name) for kind, name in PDF.items() if target in EXPORTS[kind])
+    return next((kind, known[source]) for kind, known in IMPORTS.items() if source in known)
 
 
 def _print(kind: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +250,7 @@ def _operation(kind: str, targets: Iterable[str], *options: Option, sources: Ite
     return Operation(
         name="convert",
         engine="libreoffice",
+        aliases=frozenset({"office"}),
         queue="libreoffice",
         help="Print office documents to PDF." if direct else "Convert office documents to each other.",
         run=WARM,
@@ -221,13 +262,17 @@ def _operation(kind: str, targets: Iterable[str], *options: Option, sources: Ite
     )
 
 
+ONE_PAGE = {"dxf", "emf", "wmf"}
+"""What is sure to have no more than the first page, which is all that an SVG shows."""
+SHOWS = set(IMPORTS["slides"]) - {"cgm"}
 OPERATIONS = (
     _operation("text", {"pdf"}, *PRINT, sources=set(IMPORTS["text"]) - {"html"}),
     _operation("sheet", {"pdf"}, *PRINT, PRINT_AREAS, SHEET),
     _operation("slides", {"pdf"}, *PRINT, *SLIDES),
     _operation("drawing", {"pdf"}, *PRINT),
+    _operation("drawing", {"svg"}, sources=ONE_PAGE),
     _operation("text", set(EXPORTS["text"]) - {"pdf"}, PASSWORD),
     _operation("sheet", {"ods", "xls", "xlsx"}, PASSWORD),
     _operation("sheet", {"csv", "html", "tsv"}, PASSWORD, SHEET),
-    _operation("slides", set(EXPORTS["slides"]) - {"pdf"}, PASSWORD),
+    _operation("slides", set(EXPORTS["slides"]) - {"pdf"}, PASSWORD, sources=SHOWS),
 )

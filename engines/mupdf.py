@@ -6,19 +6,17 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any
 
-from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, pairs
+from jobs.contract import Command, Context, Operation, Option, Result, Tool, Work, pairs
 from jobs.contract.errors import ConversionFailed, OpenFailed, PasswordRequired, TaskError
 
 from ._support import inner_code, page_images, pages
 from ._support.locked_pdf import FORBIDDEN, Opened, source
+from ._support.numbering import by_page, told
 from ._support.page_images import ALPHA, DENSITY, PASSWORD, SIZE
 
 SCRIPT = "engines/_support/mupdf-scripts/pages.js"
-ENDLESS = 10_000_000
-"""More pages than any document has."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +41,7 @@ class Pages(Asked):
 
         :raises TaskError: when a program fails, or leaves no valid output.
         """
-        made = [output.path for output in super().__call__(work, context).files]
-        if len(made) == 1:
-            return Result(files=(Output(path=made[0].rename(work.output)),))
-        chosen = pages.chosen(work.options["pages"], ENDLESS)
-        numbers = chain.from_iterable(range(first, last + 1) for first, last in chosen)
-        stem = work.output.stem
-        # The last first: a number is never smaller than the place it is counted at.
-        named = [
-            path.rename(work.output.with_stem(f"{stem}-{n}"))
-            for n, path in reversed(list(zip(numbers, made, strict=False)))
-        ]
-        return Result(files=tuple(Output(path=path) for path in reversed(named)))
+        return by_page(work, super().__call__(work, context).files)
 
 
 def probe(work: Work) -> Command:
@@ -126,22 +113,8 @@ def _made(work: Work, argv: list[str], *, several: bool = False) -> Command:
         argv=[*argv, "-o", f"{target}", source(work), ",".join(f"{first}-{last}" for first, last in ranges)],
         outputs=() if several else (work.output,),
         output_glob=f"{work.output.stem}-*.{work.output_format}" if several else "",
-        progress=lambda: _progress(sum(last - first + 1 for first, last in ranges)),
+        progress=told(sum(last - first + 1 for first, last in ranges), "page "),
     )
-
-
-def _progress(count: int) -> Callable[[str], float | None]:
-    done = 0
-
-    def percent(line: str) -> float | None:
-        nonlocal done
-        if not line.startswith("page "):
-            return None
-        done += 1
-        # It tells when it begins a page.
-        return 100 * (done - 1) / count
-
-    return percent
 
 
 def explain(words: str) -> TaskError | None:

@@ -41,9 +41,9 @@ WRITTEN = {
 }
 PACKAGES = {"docx", "odt", "epub"}
 MARKUP = set(READ) - PACKAGES
-# Readers bring in no file. Writers of packages look for what the text names: pictures, covers, what raw markup
-# refers to. So that is left out before.
-FILTER = """local known = {title=1, subtitle=1, author=1, date=1, lang=1, abstract=1, keywords=1, subject=1, description=1}
+# Readers bring in no file. Writers of packages look for what the text names (pictures, covers, what raw
+# markup refers to), so that is left out before.
+FILTER = """local known = {title=1, subtitle=1, author=1, date=1, lang=1, abstract=1, keywords=1}
 function Meta(meta)
   for name in pairs(meta) do if not known[name] then meta[name] = nil end end
   return meta
@@ -90,7 +90,7 @@ def convert(work: Work) -> list[Command]:
         reading.append(f"--lua-filter={script}")
     if target not in PACKAGES:
         return [*before, Command(argv=[*reading, *_look(work), "--", f"{text}"], outputs=(work.output,))]
-    # What packages are made of is read from the disk, which a sandbox forbids; a stranger's text is not read then.
+    # What packages are made of is read from the disk, which a sandbox forbids; no text is read any more then.
     thought = work.output_dir / "thought.json"
     thinking = [*reading, "--to=json", f"--output={thought}", "--", f"{text}"]
     writing = ["pandoc", "--from=json", f"--to={WRITTEN[target]}", "--standalone", f"--output={work.output}"]

@@ -26,16 +26,23 @@ class Names:
         self._next: dict[str, int] = {}
         """Each name given, to the number its next namesake gets."""
 
-    def final(self, name: str) -> str:
-        """Return the next file's name. ``%d`` in the customer's counts from 1, ``%03d`` with zeros."""
+    def final(self, name: str, folder: str = "") -> str:
+        """Return the next file's name, new in its folder.
+
+        ``%d`` in the customer's counts from 1, ``%03d`` with zeros.
+        """
         self._count += 1
         wanted = name
         if self._filename:
             wanted = re.sub(r"%0?(\d{0,2})d", lambda m: f"{self._count:0{m.group(1) or 0}d}", self._filename)
         wanted = candidate = names.clean(wanted)
-        number = self._next.setdefault(names.folded(wanted), 1)
-        while number > 1 and names.folded(candidate := names.numbered(wanted, number)) in self._next:
+
+        def place(called: str) -> str:
+            return names.folded(f"{folder}/{called}")
+
+        number = self._next.setdefault(place(wanted), 1)
+        while number > 1 and place(candidate := names.numbered(wanted, number)) in self._next:
             number += 1
-        self._next[names.folded(wanted)] = number + 1
-        self._next.setdefault(names.folded(candidate), 2)
+        self._next[place(wanted)] = number + 1
+        self._next.setdefault(place(candidate), 2)
         return candidate

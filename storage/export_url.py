@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work
+from jobs.contract import Context, Inputs, Operation, Option, Output, Result, Work, paths
 
 from ._support import bundle, limits
 
@@ -17,7 +17,8 @@ def store(work: Work, context: Context) -> Result:
         pairs = zip(work.inputs, work.names, strict=True)
         return Result(files=tuple(Output(path=path, name=name) for path, name in pairs))
     target = work.output_dir / BUNDLE
-    bundle.write(target, list(zip(work.names, work.inputs, strict=True)), advance=_pace(work, context))
+    members = zip(paths.unique(work.names, work.folders), work.inputs, strict=True)
+    bundle.write(target, list(members), advance=_pace(work, context))
     return Result(files=(Output(path=target, name=BUNDLE),))
 
 

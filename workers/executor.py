@@ -190,6 +190,7 @@ class _Performance:
         work = Work(
             inputs=tuple(brought),
             names=tuple(row.name for row in rows),
+            folders=tuple(row.dir for row in rows),
             origins=tuple(row.task.name or f"{row.task_id}" for row in rows),
             output_dir=outputs,
             input_format=source,
@@ -267,10 +268,11 @@ class _Performance:
                 raise errors.FileTooLarge
             stored = files.save(output.path, task=self.task.pk)
         name = output.name or naming.after(first.name if first else "", output.path)
-        if self.last:
-            name = self.names.final(name)
-        inherited = row or first
+        # What is made of all files lies in the folder of none.
+        inherited = row or (first if self.hop.operation.inputs is Inputs.EACH else None)
         folder = output.dir or (inherited.dir if inherited else "")
+        if self.last:
+            name = self.names.final(name, folder)
         kept = (
             output.format
             or self.hop.target

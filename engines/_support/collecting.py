@@ -7,16 +7,18 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from jobs.contract import detection, limits
+from jobs.contract import Output, detection, limits
 from jobs.contract.errors import ConversionFailed, TooMuchOutput
+from jobs.contract.paths import Paths
 
 BLOCK = 1024 * 1024
 
 
-def collect(paths: Iterable[Path], promised: str) -> list[Path]:
+def collect(paths: Iterable[Path], promised: str, *, empty: bool = False) -> list[Path]:
     """Make files that a program left ours, where they lie, and return them. Nothing of it may run any more.
 
     :param promised: the format they are to be of; empty when that is open.
+    :param empty: files without bytes are as good as others.
     :raises ConversionFailed: when one is missing, empty, not what was promised, or anything but a regular
         file with one name.
     :raises TooMuchOutput: when there are too many, or they are too large together.
@@ -28,12 +30,38 @@ def collect(paths: Iterable[Path], promised: str) -> list[Path]:
     for path in found:
         descriptor = _opened(path)
         try:
-            room -= _checked(descriptor, room)
+            room -= _checked(descriptor, room, empty=empty)
             _own(descriptor)
         finally:
             os.close(descriptor)
         check_promise(path, promised)
     return found
+
+
+def collect_tree(folder: Path) -> list[Output]:
+    """Make the regular files below a folder ours as ``collect`` does; links, pipes and the like stay behind.
+
+    Each is published under its own name, cleaned, and the folders it lies in, however deep.
+
+    :raises ConversionFailed: when a folder cannot be looked into.
+    :raises TooMuchOutput: when there are too many, or they are too large together.
+    """
+    found: list[Path] = []
+    todo = [folder]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            raise ConversionFailed from error
+        found += [Path(entry.path) for entry in entries if entry.is_file(follow_symlinks=False)]
+        todo += [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        if len(found) > limits.OUTPUT_FILES:
+            raise TooMuchOutput
+    collect(found, "", empty=True)
+    paths = Paths()
+    named = [(path, paths.file(f"{path.relative_to(folder)}").rpartition("/")) for path in sorted(found)]
+    return [Output(path=path, name=name, dir=above) for path, (above, _, name) in named]
 
 
 def copy(source: Path, target: Path, *, room: int) -> int:
@@ -44,7 +72,7 @@ def copy(source: Path, target: Path, *, room: int) -> int:
     """
     descriptor = _opened(source)
     try:
-        left = size = _checked(descriptor, room)
+        left = size = _checked(descriptor, room, empty=False)
     except BaseException:
         os.close(descriptor)
         raise
@@ -74,9 +102,9 @@ def _opened(path: Path) -> int:
         raise ConversionFailed from error
 
 
-def _checked(descriptor: int, room: int) -> int:
+def _checked(descriptor: int, room: int, *, empty: bool) -> int:
     found = os.fstat(descriptor)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not found.st_size:
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not (found.st_size or empty):
         raise ConversionFailed
     if found.st_size > min(room, limits.FILE_BYTES):
         raise TooMuchOutput

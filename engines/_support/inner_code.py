@@ -7,6 +7,7 @@ import functools
 import os
 import shutil
 import tempfile
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -56,3 +57,18 @@ def _bring(name: str, into: Path) -> None:
             shutil.copytree(found, into / top, ignore=_LEFT_OUT)
         elif found.is_file():
             shutil.copy2(found, into / top)
+
+
+def beside(path: Path) -> Path | None:
+    """Return a copy of a file of our environment that programs may be shown; None when it is not there."""
+    if not path.is_file():
+        return None
+    made = folder() / "beside" / path.stem / path.name
+    if not made.exists():
+        made.parent.mkdir(parents=True, exist_ok=True)
+        # Another thread may look meanwhile: it is there whole or not at all.
+        partial = made.with_suffix(f".{threading.get_ident()}")
+        shutil.copyfile(path, partial)
+        partial.chmod(0o644)
+        partial.replace(made)
+    return made

@@ -20,6 +20,8 @@ from . import fonts, identities
 NAMES = (
     *("alternatives", "chromium", "chromium.d", "fonts", "ghostscript", "ImageMagick-6", "ImageMagick-7"),
     *("ld.so.cache", "libreoffice", "magic", "mime.types", "papersize"),
+    # Java does not start without its settings.
+    *sorted(path.name for path in Path("/etc").glob("java-*-openjdk")),
 )
 """There is nothing of this machine's, its users' or its secrets in it."""
 

@@ -23,7 +23,7 @@ from com.sun.star.util import CloseVetoException
 from unoserver.converter import UnoConverter, get_doc_type
 
 from engines._support.child import Refused, serve
-from engines._support.libreoffice_input import COPY, as_utf8, check, separator
+from engines._support.libreoffice_input import COPY, as_utf8, check, prepared, separator
 from engines._support.libreoffice_office import start
 
 SERVICES = {
@@ -96,6 +96,7 @@ class Converter(UnoConverter):  # type: ignore[misc]
     def _open(self, request: Request) -> Any:
         path, settings = Path(request["input"]), {"FilterName": request["filter"]}
         check(path, signature=request.get("signature"), part=request.get("part"))
+        path = prepared(path)
         if request.get("text") is not None:
             path = as_utf8(path)
             settings["FilterOptions"] = request["text"].format(separator=ord(separator(path)))
@@ -105,6 +106,8 @@ class Converter(UnoConverter):  # type: ignore[misc]
         settings["ReadOnly"] = not request.get("sheet")
         password = request.get("password")
         document, asked = self._load(path, {**settings, "Password": password} if password else settings)
+        if document is None and not asked and request.get("otherwise"):
+            document, asked = self._load(path, {**settings, "FilterName": request["otherwise"]})
         if document is None and password and not asked:
             # Some filters do not ask again after a wrong password, others stumble over a needless one.
             document, asked = self._load(path, settings)

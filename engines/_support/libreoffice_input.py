@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import re
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
-from engines._support import encodings
+from engines._support import encodings, pdf_tables
 from engines._support.child import Refused
 
 COPY = "copy"
@@ -15,19 +18,23 @@ COPY = "copy"
 LOOKED_AT = 64 * 1024
 PARTS = ("word", "xl", "ppt", "text", "spreadsheet", "presentation", "graphics")
 """The folders of Office Open XML, and the last words of OpenDocument's types."""
+PACKED = {".zabw": ".abw"}
+"""Texts in gzip, and what is inside."""
+MOST = 256 * 1024 * 1024
+"""Bytes of an unpacked text."""
 SEPARATORS = ",;\t|"
 
 
 def check(path: Path, *, signature: str | None, part: str | None) -> None:
     """Look whether a file is what it is said to be, where the filter does not care.
 
-    :param signature: what it must begin with.
+    :param signature: what it must begin with, as a regular expression.
     :param part: what makes a package this kind of document and not its cousin: see ``PARTS``.
     :raises Refused: when it is not.
     """
     with path.open("rb") as file:
         head = file.read(64)
-    if signature and not head.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith(signature.encode()):
+    if signature and not re.match(rb"(?:\xef\xbb\xbf)?[\r\n\t ]*" + signature.encode(), head):
         raise Refused("OpenFailed")
     if part and zipfile.is_zipfile(path):
         try:
@@ -36,6 +43,31 @@ def check(path: Path, *, signature: str | None, part: str | None) -> None:
             raise Refused("OpenFailed") from None
         if part not in found and found.intersection(PARTS):
             raise Refused("OpenFailed")
+
+
+def prepared(path: Path) -> Path:
+    """Return what can be opened of a file that the office cannot open itself; other files as they are.
+
+    :raises Refused: when it is damaged, or too large.
+    """
+    if path.suffix == ".words":
+        copy = Path(COPY).with_suffix(".fods")
+        pdf_tables.write(path, copy)
+        return copy.absolute()
+    if path.suffix not in PACKED:
+        return path
+    copy = Path(COPY).with_suffix(PACKED[path.suffix])
+    left = MOST
+    try:
+        with gzip.open(path) as source, copy.open("wb") as target:
+            while data := source.read(LOOKED_AT):
+                left -= len(data)
+                if left < 0:
+                    raise Refused("FileTooLarge")
+                target.write(data)
+    except (OSError, EOFError, zlib.error):
+        raise Refused("OpenFailed") from None
+    return copy.absolute()
 
 
 def as_utf8(path: Path) -> Path:

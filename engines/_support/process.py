@@ -74,40 +74,58 @@ class Process:
     def _launch(
         self, command: Command, cell: Cell, context: Context, *, share: tuple[float, float]
     ) -> launcher.Outcome:
-        read = command.progress() if command.progress else None
-        low, high = share
+        return launch(command, cell, context, share=share, explain=self.explain)
 
-        def on_line(line: str) -> None:
-            found = read(line) if read else None
-            if found is not None:
-                percent, message = found if isinstance(found, tuple) else (found, None)
-                context.progress(low + (high - low) * min(max(percent, 0), 100) / 100, message)
 
-        try:
-            outcome = launcher.run(
-                command.argv,
-                cell=cell,
-                deadline=context.deadline,
-                stopped=lambda: context.stopped,
-                environment=command.environment,
-                stdin=command.stdin,
-                on_line=on_line if read else None,
-            )
-        except TaskError as error:
-            said = () if command.quiet else getattr(error, "__notes__", ())
-            context.record(argv=command.argv, output="\n".join(said))
-            raise
-        silent = command.quiet and not outcome.returncode
-        context.record(argv=command.argv, output="" if silent else outcome.words)
-        if outcome.returncode:
-            raise self._failure(outcome)
-        return outcome
+def launch(
+    command: Command,
+    cell: Cell,
+    context: Context,
+    *,
+    share: tuple[float, float] = (0, 100),
+    explain: Explain | None = None,
+) -> launcher.Outcome:
+    """Run one command in a cell, and return how it ended: well.
 
-    def _failure(self, outcome: launcher.Outcome) -> TaskError:
-        known = self.explain(outcome.words) if self.explain else None
-        if known:
-            return known
-        return EngineCrashed() if outcome.returncode < 0 else ConversionFailed()
+    :param share: of the whole run's progress, in percent.
+    :param explain: knows what its words mean when it fails.
+    :raises TaskError: when it fails.
+    """
+    read = command.progress() if command.progress else None
+    low, high = share
+
+    def on_line(line: str) -> None:
+        found = read(line) if read else None
+        if found is not None:
+            percent, message = found if isinstance(found, tuple) else (found, None)
+            context.progress(low + (high - low) * min(max(percent, 0), 100) / 100, message)
+
+    try:
+        outcome = launcher.run(
+            command.argv,
+            cell=cell,
+            deadline=context.deadline,
+            stopped=lambda: context.stopped,
+            environment=command.environment,
+            stdin=command.stdin,
+            on_line=on_line if read else None,
+        )
+    except TaskError as error:
+        said = () if command.quiet else getattr(error, "__notes__", ())
+        context.record(argv=command.argv, output="\n".join(said))
+        raise
+    silent = command.quiet and not outcome.returncode
+    context.record(argv=command.argv, output="" if silent else outcome.words)
+    if outcome.returncode:
+        raise _failure(outcome, explain)
+    return outcome
+
+
+def _failure(outcome: launcher.Outcome, explain: Explain | None) -> TaskError:
+    known = explain(outcome.words) if explain else None
+    if known:
+        return known
+    return EngineCrashed() if outcome.returncode < 0 else ConversionFailed()
 
 
 def refuse_empty(work: Work) -> None:

@@ -114,7 +114,7 @@ class Warm:
 
     def _result(self, answer: Mapping[str, Any], work: Work, made: Path) -> Result:
         if "refused" in answer:
-            raise _refusal(answer)
+            raise refusal(answer)
         if "failed" in answer:
             failed = f"{answer['failed']}"
             raise (self.explain(failed) if self.explain else None) or errors.ConversionFailed()
@@ -205,7 +205,8 @@ def _done(answer: Mapping[str, Any]) -> dict[str, Any]:
     return done
 
 
-def _refusal(answer: Mapping[str, Any]) -> errors.TaskError:
+def refusal(answer: Mapping[str, Any]) -> errors.TaskError:
+    """Return the error that a child's refusal names."""
     kind = getattr(errors, f"{answer['refused']}", None)
     if not (isinstance(kind, type) and issubclass(kind, errors.TaskError)):
         return errors.EngineCrashed()

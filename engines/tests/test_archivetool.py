@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from engines import archivetool
+from engines._support.unpacking import Unpacked
 from engines.tests.context import RunContext
 from jobs.contract import Inputs, Work
 from jobs.contract.errors import DiskFull, Stopped
 
-[operation] = archivetool.OPERATIONS
+operation, extract, convert = archivetool.OPERATIONS
 FORMATS = ["zip", "7z", "tar", "tar.gz", "tar.bz2", "tar.xz"]
 OUT = Path("/run/out")
 
@@ -55,8 +56,8 @@ def test_tar_names_every_member_so_that_none_is_an_option(output_format, flags):
     assert argv[:3] == ["tar", "--create", "--format=pax"]
     assert argv[3 : 3 + len(flags)] == flags
     assert f"--file=/run/out/out.{output_format}" in argv
-    assert argv[-4:] == [
-        "--directory=/related/packed",
+    assert argv[-5:] == [
+        *("--directory=/related/packed", "--mode=0644"),
         *("--add-file=-x.jpg", "--add-file=@a", "--add-file=b:c"),
     ]
 
@@ -64,6 +65,37 @@ def test_tar_names_every_member_so_that_none_is_an_option(output_format, flags):
 def test_a_full_disk_is_told_from_a_failure():
     assert isinstance(archivetool.explain("tar: x: Wrote only 4096 bytes: No space left on device"), DiskFull)
     assert archivetool.explain("tar: x: Cannot stat") is None
+
+
+def test_what_was_unpacked_is_packed_by_its_list():
+    unpacked = Unpacked(tree=Path("/work/tree"), listing=Path("/work/list"))
+
+    zipped, tarred = (archivetool.repack(unpacked, OUT / name).argv for name in ("out.zip", "out.tar.xz"))
+
+    assert zipped == [
+        *("7z", "a", "-tzip", "-mx=5", "-bd", "-y", "-mcu=on"),
+        "--",
+        "/run/out/out.zip",
+        "/work/tree/*",
+    ]
+    assert tarred[:4] == ["tar", "--create", "--format=pax", "--xz"]
+    assert tarred[-5:] == [
+        "--directory=/work/tree",
+        *("--no-recursion", "--null", "--verbatim-files-from", "--files-from=/work/list"),
+    ]
+
+
+def test_every_kind_of_archive_is_opened_and_brought_to_what_can_be_made():
+    assert all(extract.offers(source, None) for source in archivetool.OPENED)
+    assert all(
+        convert.offers(source, target)
+        for source in archivetool.OPENED
+        for target in FORMATS
+        if source != target
+    )
+    assert not extract.offers("ace", None)
+    assert not any(target == "rar" for _, target in convert.conversions)
+    assert all(option.secret for record in (extract, convert) for option in record.options)
 
 
 def test_every_format_is_offered_whatever_comes_in():
@@ -165,6 +197,41 @@ def test_tar_keeps_every_name_byte_and_the_order(work, output_format):
     assert [member.name for member in members] == [*EXPECTED, "twin.txt"]
     assert {member.type for member in members} == {tarfile.REGTYPE}
     assert {(member.uid, member.gid, stat.S_IMODE(member.mode)) for member in members} == {(0, 0, 0o644)}
+
+
+@pytest.mark.needs("7z", "tar", "xz")
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_folders_are_kept_and_the_same_files_give_the_same_archive(tmp_path, output_format):
+    folders = ("", "a/b", "a/b", "../up", "A")
+    names = ("x.txt", "x.txt", "x.txt", "x.txt", "other.txt")
+    paths = []
+    for number in range(len(names)):
+        paths.append(tmp_path / f"in-{number}.txt")
+        paths[-1].write_bytes(b"%d" % number)
+
+    made = []
+    for turn in ("one", "two"):
+        (tmp_path / turn).mkdir(mode=0o711)
+        output_dir = tmp_path / turn / "out"
+        output_dir.mkdir()
+        work = Work(inputs=tuple(paths), names=names, folders=folders, output_dir=output_dir)
+        made.append(run(work, output_format))
+
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    unpack = ["7z", "x", f"{made[0]}", f"-o{folder}"]
+    if output_format.startswith("tar"):
+        unpack = ["tar", "-xf", f"{made[0]}", "-C", f"{folder}"]
+    subprocess.run(unpack, check=True, capture_output=True)
+    found = {f"{p.relative_to(folder)}": p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    assert found == {
+        "x.txt": b"0",
+        "a/b/x.txt": b"1",
+        "a/b/x-2.txt": b"2",
+        "up/x.txt": b"3",
+        "a/other.txt": b"4",
+    }
+    assert made[0].read_bytes() == made[1].read_bytes()
 
 
 @pytest.mark.needs("7z")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import html
 import io
 import os
 import random
@@ -19,7 +21,14 @@ from engines import libreoffice
 from engines._support.guard import parents, tree
 from engines.tests.context import RunContext
 from jobs.contract import Work
-from jobs.contract.errors import ConversionFailed, EmptyFile, EngineTimeout, OpenFailed, PasswordRequired
+from jobs.contract.errors import (
+    ConversionFailed,
+    EmptyFile,
+    EngineTimeout,
+    FileTooLarge,
+    OpenFailed,
+    PasswordRequired,
+)
 
 NAMES = " ".join(
     f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{long}:1.0"'
@@ -528,15 +537,170 @@ def wmf():
     return place + struct.pack("<H", check) + head + records
 
 
+def cgm():
+    def command(kind, number, data=b""):
+        head = struct.pack(">H", kind << 12 | number << 5 | len(data))
+        return head + data + b"\0" * (len(data) % 2)
+
+    def numbers(*values):
+        return struct.pack(f">{len(values)}h", *values)
+
+    described = command(0, 1, b"\1t") + command(1, 1, numbers(1)) + command(1, 2, b"\1d")
+    described += command(1, 11, numbers(1, -1, 1)) + command(0, 3, b"\1p")
+    drawn = command(2, 6, numbers(0, 0, 1000, 1000)) + command(0, 4) + command(5, 22, numbers(1))
+    drawn += command(5, 23, b"\1") + command(4, 11, numbers(100, 100, 900, 900))
+    return described + drawn + command(0, 5) + command(0, 2)
+
+
+def dxf():
+    corners = [(0, 0), (90, 0), (0, 90), (90, 90)]
+    places = "".join(f"{10 + n}\n{x}\n{20 + n}\n{y}\n" for n, (x, y) in enumerate(corners))
+    return f"0\nSECTION\n2\nENTITIES\n0\nSOLID\n8\n0\n{places}0\nENDSEC\n0\nEOF\n".encode()
+
+
 @pytest.mark.needs("soffice", "pdftocairo")
-@pytest.mark.parametrize(("ending", "content"), [("emf", emf()), ("wmf", wmf())])
-def test_metafiles_become_pdf(tmp_path, run, ending, content):
+@pytest.mark.parametrize(
+    ("ending", "content"), [("emf", emf()), ("wmf", wmf()), ("cgm", cgm()), ("dxf", dxf())]
+)
+def test_drawings_of_others_become_pdf(tmp_path, run, ending, content):
     (tmp_path / f"in.{ending}").write_bytes(content)
 
     [file] = run(tmp_path / f"in.{ending}", "pdf")
 
     subprocess.run(["pdftocairo", "-png", "-singlefile", "-r", "30", file, tmp_path / "page"], check=True)
-    assert Image.open(tmp_path / "page.png").convert("L").getextrema() == (0, 255)
+    dark, light = Image.open(tmp_path / "page.png").convert("L").getextrema()
+    assert dark < 200 and light == 255
+
+
+@pytest.mark.needs("soffice", "rsvg-convert")
+@pytest.mark.parametrize(("ending", "content"), [("emf", emf()), ("wmf", wmf()), ("dxf", dxf())])
+def test_drawings_become_svg(tmp_path, run, ending, content):
+    (tmp_path / f"in.{ending}").write_bytes(content)
+
+    [file] = run(tmp_path / f"in.{ending}", "svg")
+
+    subprocess.run(
+        ["rsvg-convert", file, "-b", "white", "-w", "200", "-o", tmp_path / "page.png"], check=True
+    )
+    assert Image.open(tmp_path / "page.png").convert("L").getextrema()[0] < 200
+
+
+TEMPLATES = [("jod_toc.odt", "ott"), ("jod_simple.ods", "ots"), ("jod_simple.odp", "otp")]
+FLAT = [("jod_toc.odt", "fodt"), ("jod_simple.ods", "fods"), ("jod_simple.odp", "fodp")]
+
+
+@pytest.fixture(scope="module")
+def resaved(tmp_path_factory, samples):
+    """Write a sample in another format of the office's own, by the office itself."""
+    folder = tmp_path_factory.mktemp("resaved")
+    folder.chmod(0o755)
+
+    def save(name, ending):
+        made = folder / f"{Path(name).stem}.{ending}"
+        if not made.exists():
+            profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+            argv = [
+                "soffice",
+                "--headless",
+                profile,
+                "--convert-to",
+                ending,
+                "--outdir",
+                folder,
+                samples / name,
+            ]
+            subprocess.run(argv, check=True, capture_output=True, timeout=120)
+        return made
+
+    return save
+
+
+@pytest.mark.needs("soffice")
+@pytest.mark.parametrize(("name", "ending"), TEMPLATES + FLAT)
+def test_templates_and_flat_files_are_read(samples, resaved, run, name, ending):
+    path = resaved(name, ending)
+    modern = {"odt": "docx", "ods": "xlsx", "odp": "pptx"}[name.rpartition(".")[2]]
+
+    [printed] = run(path, "pdf")
+    [same] = run(samples / name, "pdf")
+    [changed] = run(path, modern)
+
+    assert words(printed)[:20] == words(same)[:20]
+    assert zipfile.is_zipfile(changed)
+
+
+def wordperfect():
+    """Return a document of WordPerfect 5.1."""
+    text = b"Hello WordPerfect\x0asecond"
+    index = struct.pack("<HHHI", 0xFFFB, 0, 10, 0)
+    return b"\xffWPC" + struct.pack("<I", 16 + len(index)) + bytes([1, 10, 0, 1, 0, 0, 0, 0]) + index + text
+
+
+@pytest.mark.needs("soffice")
+def test_wordperfect_is_read(tmp_path, run):
+    (tmp_path / "in.wpd").write_bytes(wordperfect())
+
+    [file] = run(tmp_path / "in.wpd", "pdf")
+
+    assert words(file) == ["Hello", "WordPerfect", "second"]
+
+
+@pytest.mark.needs("soffice")
+@pytest.mark.parametrize(("source", "name"), [("wps", "doc"), ("et", "xls"), ("dps", "ppt")])
+def test_the_files_of_another_office_are_read(samples, tmp_path, run, source, name):
+    path = tmp_path / f"in.{source}"
+    path.write_bytes((samples / f"jod_multi_page.{name}").read_bytes())
+
+    [file] = run(path, "pdf")
+
+    assert words(file)
+
+
+@pytest.mark.needs("soffice")
+def test_packed_abiword_is_read(tmp_path, run):
+    text = '<?xml version="1.0"?><abiword xmlns="http://www.abisource.com/awml.dtd" version="1.0">'
+    text += "<section><p><c>Grüße</c></p></section></abiword>"
+    (tmp_path / "in.zabw").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "half.zabw").write_bytes(gzip.compress(text.encode())[:60])
+
+    [file] = run(tmp_path / "in.zabw", "pdf")
+
+    assert words(file) == ["Grüße"]
+    with pytest.raises(OpenFailed):
+        run(tmp_path / "half.zabw", "pdf")
+
+
+@pytest.mark.needs("soffice")
+def test_a_packed_bomb_is_refused(tmp_path, run):
+    with gzip.open(tmp_path / "in.zabw", "wb", 1) as bomb:
+        for _ in range(300):
+            bomb.write(bytes(1024 * 1024))
+
+    with pytest.raises(FileTooLarge):
+        run(tmp_path / "in.zabw", "pdf")
+
+
+@pytest.mark.needs("soffice")
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp932", "日本語のテキスト"),
+        ("gb18030", "姓名年龄张三"),
+        ("cp1251", "Привет мир"),
+        ("cp1250", "Zażółć gęślą jaźń"),
+    ],
+)
+@pytest.mark.parametrize("source", ["txt", "csv"])
+def test_other_scripts_are_read(tmp_path, run, source, encoding, text):
+    (tmp_path / f"in.{source}").write_bytes(f"{text}\n".encode(encoding))
+
+    [file] = run(tmp_path / f"in.{source}", "html")
+
+    assert text in html.unescape(file.read_text(encoding="utf-8"))
+
+
+def test_it_stands_in_for_another_office():
+    assert all(op.answers_to("office") for op in libreoffice.OPERATIONS)
 
 
 WORD, EXCEL, POINT = "wordprocessingml.document", "spreadsheetml.sheet", "presentationml.presentation"

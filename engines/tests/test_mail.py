@@ -15,7 +15,6 @@ from engines._support.mail_html import cleaned, words
 from engines._support.outlook_rtf import page_in, unpacked
 from engines.tests.compound_file import compound
 from engines.tests.context import RunContext
-from jobs import registry
 from jobs.contract import Work, detection
 from jobs.contract.errors import EmptyFile, OpenFailed
 
@@ -347,9 +346,3 @@ def test_what_is_no_message_is_refused(run, source, data, target):
 def test_an_empty_file_is_refused(run):
     with pytest.raises(EmptyFile):
         run(b"", "html")
-
-
-def test_a_message_is_printed_through_its_page():
-    hops = registry.route("convert", "eml", "pdf")
-
-    assert [hop.operation.engine for hop in hops] == ["mail", "chrome"]

@@ -13,7 +13,6 @@ from PIL import Image
 
 from engines import pandoc
 from engines.tests.context import RunContext
-from jobs import registry
 from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed, EmptyFile, OpenFailed
 
@@ -78,13 +77,6 @@ def test_each_pair_is_offered_once():
 
     assert len(offered) == len(set(offered))
     assert not [pair for pair in offered if set(pair) <= pandoc.PACKAGES]
-
-
-@pytest.mark.parametrize("source", ["md", "rst", "tex", "org"])
-def test_text_is_printed_through_its_page(source):
-    hops = registry.route("convert", source, "pdf")
-
-    assert [hop.operation.engine for hop in hops] == ["pandoc", "chrome"]
 
 
 @pytest.fixture

@@ -41,7 +41,18 @@ ALIASES = {
     "tz": "tar.z",
     "tzo": "tar.lzo",
 }
-DOUBLE = {"tar.7z", "tar.bz", "tar.bz2", "tar.gz", "tar.lz", "tar.lzo", "tar.xz", "tar.z", "tar.zst"}
+DOUBLE = {
+    "tar.7z",
+    "tar.bz",
+    "tar.bz2",
+    "tar.gz",
+    "tar.lz",
+    "tar.lzma",
+    "tar.lzo",
+    "tar.xz",
+    "tar.z",
+    "tar.zst",
+}
 """Formats whose extension has two parts."""
 
 # What the standard library does not know, or knows differently on every machine.
@@ -153,7 +164,7 @@ MIME_TYPES = {
 
 GROUPS = {
     "archive": "7z ace alz arc arj bz bz2 cab cpio deb dmg gz img iso jar lha lz lzma lzo rar rpm rz tar"
-    " tar.7z tar.bz tar.bz2 tar.gz tar.lz tar.lzo tar.xz tar.z tar.zst xz z zip zst",
+    " tar.7z tar.bz tar.bz2 tar.gz tar.lz tar.lzma tar.lzo tar.xz tar.z tar.zst xz z zip zst",
     "audio": "aac ac3 aiff amr au caf dss flac m4a mp2 mp3 ogg opus voc wav weba wma",
     "video": "3g2 3gp avi cavs dv dvr f4v flv gifv m2ts m4v mkv mod mov mp4 mpeg mxf ogv rm rmvb swf ts vob"
     " webm wmv wtv",

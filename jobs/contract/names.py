@@ -6,10 +6,12 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from . import formats
+
 MAX_BYTES = 200
 """UTF-8, so that every file system and archive takes it, with room for a number."""
 _MAX_SUFFIX_BYTES = 24
-_DOUBLE = (".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_DOUBLE = tuple(f".{double}" for double in formats.DOUBLE)
 # They make "gpj.exe" look like "exe.jpg". Joiners stay: emoji and several scripts need them.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 _REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})

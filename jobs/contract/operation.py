@@ -55,6 +55,8 @@ class Work:
     inputs: tuple[Path, ...] = ()
     names: tuple[str, ...] = ()
     """The customer's name of each input, cleaned; only for what must show it (archives, exports)."""
+    folders: tuple[str, ...] = ()
+    """The folder each input lies in for the customer, such as that of an archive; empty for none."""
     origins: tuple[str, ...] = ()
     """The name of the task that each input came from; a task on its own is named by its id."""
     output_dir: Path

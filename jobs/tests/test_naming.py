@@ -45,3 +45,11 @@ def test_a_number_never_makes_two_files_one():
     given = [names.final(name) for name in ["a.png", "a-2.png", "A.png", "a.png", "a-2.png"]]
 
     assert len({name.casefold() for name in given}) == 5
+
+
+def test_files_in_different_folders_may_have_one_name():
+    names = naming.Names(None)
+
+    given = [names.final("a.png", folder) for folder in ["", "x", "x", "X", "y"]]
+
+    assert given == ["a.png", "a.png", "a-2.png", "a-3.png", "a.png"]

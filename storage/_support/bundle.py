@@ -8,20 +8,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from jobs.contract import formats, names
+from jobs.contract import formats
 
 from .limits import CHUNK
 
 
 def write(target: Path, members: Sequence[tuple[str, Path]], *, advance: Callable[[int], None]) -> None:
-    """Pack the files under their names, which are made different; what is packed already is stored as it is.
+    """Pack the files under their paths, all different; what is packed already is stored as it is.
 
     :param advance: is told how many bytes have been read, piece by piece.
     """
-    wanted = names.unique(name for name, _path in members)
     now = time.localtime()[:6]
     with zipfile.ZipFile(target, "x") as bundle:
-        for name, (_name, path) in zip(wanted, members, strict=True):
+        for name, path in members:
             entry = zipfile.ZipInfo(name, date_time=now)
             entry.external_attr = 0o644 << 16
             entry.file_size = path.stat().st_size

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_several_files_become_one_zip(into):
     assert kinds["ü.jpg"] == zipfile.ZIP_STORED
     assert context.percents == sorted(context.percents)
     assert context.percents[-1] == 100
+
+
+def test_folders_are_kept_in_the_zip(into):
+    files = [("a.txt", b"1"), ("a.txt", b"2"), ("a.txt", b"3"), ("b.txt", b"4")]
+    work = work_on(into, files, archive_multiple_files=True)
+
+    [output] = operation.run(replace(work, folders=("", "x/y", "x/y", "../z")), RunContext()).files
+
+    with zipfile.ZipFile(output.path) as archive:
+        assert archive.namelist() == ["a.txt", "x/y/a.txt", "x/y/a-2.txt", "z/b.txt"]
 
 
 @pytest.mark.needs("7z")

@@ -72,10 +72,6 @@ WAITING = [
     ("A19", "S3, Azure, Google and OpenStack", lambda: operations(*CLOUDS)),
     ("A20", "OpenStack's catalogue", lambda: operations("import/openstack", "export/openstack")),
     ("A21", "SFTP", lambda: operations("import/sftp", "export/sftp")),
-    ("A31", "e-books that are read", lambda: sources("epub", "fb2", "mobi")),
-    ("A32", "pandoc and LaTeX", lambda: sources("md", "rst", "org", "tex") + engines("pandoc", "latex")),
-    ("A34", "calibre", lambda: engines("calibre")),
-    ("A35", "Ghostscript", lambda: sources("ps", "eps") + engines("ghostscript")),
     *(
         (name, "the command operation", lambda: operations("command"))
         for name in ("A42", "A43", "A44", "A45")

@@ -24,7 +24,8 @@ _OPENED_ALIKE = (
     *(("heic", "avif"), ("psd", "psb"), ("ps", "eps", "ai")),
     *(("webm", "mkv", "weba"), ("ogg", "ogv", "opus"), ("wmv", "wma", "asf", "dvr"), ("rm", "rmvb")),
     *(("mobi", "azw", "azw3", "azw4", "prc", "pdb"), ("otf", "ttf"), ("gz", "svgz", "tar.gz", "zabw")),
-    *(("tar.bz2", "bz2"), ("tar.xz", "xz")),
+    *(("tar.bz2", "bz2", "tar.bz", "bz"), ("tar.xz", "xz"), ("tar.lz", "lz"), ("tar.z", "z")),
+    *(("tar.zst", "zst"), ("tar.7z", "7z")),
 )
 """Formats that the same reader opens; which one it is called is the customer's to say."""
 _RELATIVES: dict[str, frozenset[str]] = {
