@@ -47,6 +47,23 @@ def of(path: Path, *, is_page: bool = False) -> str:
     return likely(head)
 
 
+def of_head(head: bytes) -> str:
+    """Return the encoding of a text by its beginning, as Python calls it.
+
+    :raises NoText: when it is no text.
+    """
+    for mark, name in MARKS:
+        if head.startswith(mark):
+            return name
+    if b"\0" in head:
+        return _wide(head)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < LOOKED_AT)
+    except UnicodeDecodeError:
+        return likely(head)
+    return "utf-8"
+
+
 def likely(head: bytes) -> str:
     """Return the encoding that text of one or two bytes a letter, which is not UTF-8, is most likely in."""
     words = WORD.findall(head)

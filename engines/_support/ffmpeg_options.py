@@ -202,8 +202,7 @@ def subtitles(*modes: str) -> tuple[Option, ...]:
 
 CHARSET = Option(
     name="charset",
-    help="How the letters of the input are written, such as windows-1250; by default UTF-8, UTF-16,"
-    " Windows-1252 and Windows-1251 are told apart.",
+    help="How the letters of the input are written, such as windows-1250; by default that is found out.",
     pattern=r"[A-Za-z0-9][A-Za-z0-9_.:-]{1,29}",
     example="windows-1250",
 )

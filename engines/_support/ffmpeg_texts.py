@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,14 +9,13 @@ from typing import Any
 
 from jobs.contract import Command, Work
 
+from . import encodings
 from .ffmpeg_command import command
 from .ffmpeg_media import SUBTITLE_DEMUXERS, hardened
 from .process import Look
 
 FORMATS = {"srt": "srt", "ass": "ass", "ssa": "ass", "vtt": "webvtt"}
 """With their muxers."""
-_LOOKED_AT = 64 * 1024
-_WIDE = ((codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"))
 
 
 def convert_subtitles(work: Work) -> list[Command]:
@@ -32,7 +30,7 @@ def convert_subtitles(work: Work) -> list[Command]:
 
 def look_at(paths: Sequence[Path]) -> list[Look]:
     """Return the looks at how the letters of subtitle files are written; ``in_utf8`` needs them."""
-    start = ["od", "-An", "-v", "-tx1", f"-N{_LOOKED_AT}"]
+    start = ["od", "-An", "-v", "-tx1", f"-N{encodings.LOOKED_AT}"]
     return [(Command(argv=[*start, f"{path}"], quiet=True), partial(_read, path)) for path in paths]
 
 
@@ -57,26 +55,16 @@ def in_utf8(work: Work, paths: Sequence[Path]) -> tuple[list[Command], list[Path
     return commands, read
 
 
-def charset_of(text: bytes) -> str | None:
-    """Return what letters are written in, as iconv calls it, by the beginning of a text; None for UTF-8."""
-    for mark, name in _WIDE:
-        if text.startswith(mark):
-            return name
-    half = len(text) // 2
-    for name, empty in (("UTF-16LE", text[1::2]), ("UTF-16BE", text[0::2])):
-        if half and empty.count(0) > half / 2:
-            return name
+def charset_of(head: bytes) -> str | None:
+    """Return what the letters of a text that begins so are written in, as iconv calls it; None for UTF-8."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(text)
-    except UnicodeDecodeError:
-        pass
-    else:
+        name = encodings.of_head(head)
+    except encodings.NoText:
+        # The reader of subtitles says so, and better.
         return None
-    above = [byte for byte in text if byte >= 0x80]
-    letters = sum(byte >= 0xC0 for byte in above)
-    # In Western languages few letters have accents; where most do, it is another alphabet.
-    plain = sum(chr(byte).isalpha() for byte in text if byte < 0x80)
-    if letters > plain:
-        return "WINDOWS-1251"
-    # These five mean nothing in Windows-1252, and iconv would end there.
-    return "ISO-8859-1" if {0x81, 0x8D, 0x8F, 0x90, 0x9D}.intersection(above) else "WINDOWS-1252"
+    if name.startswith("utf-8"):
+        return None
+    # These mean nothing in it, and iconv would end there.
+    if name == "cp1252" and any(byte in head for byte in b"\x81\x8d\x8f\x90\x9d"):
+        return "ISO-8859-1"
+    return name.replace("-le", "le").replace("-be", "be").replace("_", "-").upper()

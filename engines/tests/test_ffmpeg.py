@@ -1566,8 +1566,11 @@ def test_subtitle_files_become_each_other(run, studio, source, target):
         ("utf-16", "Ça coûte 5 €", None),
         ("utf-16-le", "Plain words", None),
         ("cp1251", "Привет, мир! Это субтитры, их много.", None),
-        ("cp1250", "Zażółć gęślą jaźń", "windows-1250"),
-        ("shift_jis", "こんにちは、世界", "shift_jis"),
+        ("cp1250", "Zażółć gęślą jaźń", None),
+        ("iso8859_2", "Žluťoučký kůň", "iso-8859-2"),
+        ("shift_jis", "こんにちは、世界", None),
+        ("euc_jp", "こんにちは、世界", "euc-jp"),
+        ("gb18030", "这是一个测试文件", None),
     ],
 )
 def test_letters_arrive_however_they_were_written(run, studio, charset, words, told):

@@ -153,6 +153,17 @@ def test_progress_is_what_the_reader_reads(work):
     assert sorted(context.percents) == [10, 55.5, 100]
 
 
+def test_progress_may_come_with_a_sentence(work):
+    context = RunContext()
+
+    def told(line: str) -> tuple[float, str] | None:
+        return (40, "Almost half") if line == "40" else None
+
+    Process(plan("echo 40; echo x > in.up", progress=lambda: told))(work, context)
+
+    assert (context.percents, context.messages) == ([40], ["Almost half"])
+
+
 def test_progress_of_several_commands_is_shared_by_weight(work):
     context = RunContext()
 
@@ -195,6 +206,37 @@ def test_what_a_probe_finds_is_known_to_the_planner(work):
     run(work, RunContext())
 
     assert work.output.read_text() == "5\n"
+
+
+def test_a_work_may_need_more_looks(work):
+    def planned(work: Work) -> list[Command]:
+        return [shell(f"echo {work.facts['size']} {work.facts['word']} > in.up", outputs=(work.output,))]
+
+    def looks(work: Work):
+        return [(shell(f"cat {work.input}"), lambda text: {"word": text.strip()})]
+
+    run = Process(
+        planned,
+        probe=lambda work: shell(f"wc -c < {work.input}"),
+        read=lambda text: {"size": int(text)},
+        looks=looks,
+    )
+    run(work, RunContext())
+
+    assert work.output.read_text() == "5 hello\n"
+
+
+def test_what_lies_beside_is_of_its_own_format(work):
+    track = work.output_dir / "in.vtt"
+
+    def planned(text: str):
+        return plan(f"echo x > in.up; echo {text} > in.vtt", beside=(track,))
+
+    made = Process(planned("WEBVTT"))(work, RunContext())
+
+    assert [(file.path.name, file.format) for file in made.files] == [("in.up", ""), ("in.vtt", "vtt")]
+    with pytest.raises(ConversionFailed):
+        Process(planned("nothing; rm in.vtt; ln -s in.up in.vtt"))(work, RunContext())
 
 
 def test_a_probe_that_fails_is_explained_too(work):
