@@ -226,11 +226,9 @@ def _check_formats(
 ) -> tuple[Operation, ...]:
     """Return the records that can be meant, having checked that there is one."""
     engine = common["engine"]
-    if engine and any(record.engine for record in records):
-        known = sorted({record.engine for record in records if record.engine})
-        if not any(record.answers_to(engine) for record in records):
-            problems.add(f"{prefix}engine", f"The engine must be one of: {', '.join(known)}.")
-            return ()
+    if problem := _problem_of_engine(records, engine):
+        problems.add(f"{prefix}engine", problem)
+        return ()
     with_targets = [record for record in records if any(target for _, target in record.conversions)]
     if not with_targets:
         return _of_kept_format(records, common, draft, problems, prefix=prefix)
@@ -241,7 +239,7 @@ def _check_formats(
     source = formats.canonical(common["input_format"]) if common["input_format"] else None
     draft.payload["output_format"] = target
     if not registry.offered(draft.operation, source, target, engine=engine):
-        problems.add(f"{prefix}output_format", UNSUPPORTED)
+        problems.add(f"{prefix}output_format", _refused_target(records, target))
         return ()
     if source:
         draft.payload["input_format"] = source
@@ -253,6 +251,24 @@ def _check_formats(
         for record in with_targets
         if any(end == target for _, end in record.conversions) and (not engine or record.answers_to(engine))
     )
+
+
+def _refused_target(records: tuple[Operation, ...], target: str) -> str:
+    # What takes any format makes so few that they can be named.
+    pairs = {pair for record in records for pair in record.conversions}
+    known = {end for source, end in pairs if end and source is None}
+    if target in known or any(source for source, _ in pairs):
+        return UNSUPPORTED
+    return f"The output_format must be one of: {', '.join(sorted(known))}."
+
+
+def _problem_of_engine(records: tuple[Operation, ...], engine: str | None) -> str:
+    known = ", ".join(sorted({record.engine for record in records if record.engine}))
+    if not engine and any(record.by_engine for record in records):
+        return f"The engine field is required; it must be one of: {known}."
+    if engine and known and not any(record.answers_to(engine) for record in records):
+        return f"The engine must be one of: {known}."
+    return ""
 
 
 def _of_kept_format(

@@ -175,6 +175,8 @@ class Operation:
     options: tuple[Option, ...] = ()
     one_of: tuple[str, ...] = ()
     """Options of which at least one must be given."""
+    by_engine: bool = False
+    """The engine must be said: each of the operation's engines does something else."""
     inputs: Inputs = Inputs.EACH
     cost: float = 1.0
     """Routes prefer the lowest sum; 1.0 is a direct, faithful conversion."""
