@@ -83,7 +83,7 @@ def test_a_file_under_a_wrong_name_converts(sample, name, target, convert, sampl
         (hostile.LOCKED["docx"], "a.docx", "pdf", "PASSWORD_REQUIRED", "password option"),
         (bytes(range(256)) * 40, "a.docx", "pdf", "OPEN_FAILED", "damaged"),
         (b"", "a.png", "jpg", "OPEN_FAILED", "empty"),
-        (b"%PDF-1.7 and no more", "a.docx", "odt", "INVALID_CONVERSION_TYPE", "PDF by its content"),
+        (b"%PDF-1.7 and no more", "a.docx", "rst", "INVALID_CONVERSION_TYPE", "PDF by its content"),
     ],
 )
 def test_what_is_refused_starts_no_program(data, name, target, code, words, convert, monkeypatch):
