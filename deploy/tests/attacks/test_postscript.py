@@ -22,7 +22,7 @@ def documents(bait):
         "reads its own environment": reading.format("/proc/self/environ"),
         "reads the first process": reading.format("/proc/1/environ"),
         "runs a file": f"({bait.world}) run",
-        "lists temporary files": "(/tmp/*) { show ( ) show } 1000 string filenameforall",
+        "lists temporary files": f"({bait.folder}*) {{ show ( ) show }} 1000 string filenameforall",
         "lists ours": f"({bait.folder}/*) {{ show ( ) show }} 1000 string filenameforall",
         "writes ours": f"({bait.marker}) (w) file dup (x) writestring closefile",
         "deletes ours": f"({bait.world}) deletefile",
