@@ -145,6 +145,13 @@ ATHANOR_SLOTS = _setting(
     "and as many as there are cores for every other.",
     _slots,
 )
+ATHANOR_ENGINE_ROOTS = _setting(
+    "ENGINE_ROOTS",
+    _NONE,
+    "Folders that each hold another system, made by deploy/root.sh, whose versions of the engines are served "
+    "beside this machine's, comma-separated.",
+    _words,
+)
 ATHANOR_ENGINE_DEFAULTS = dict(
     _setting(
         "ENGINE_DEFAULTS",
