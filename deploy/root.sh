@@ -46,5 +46,10 @@ mmdebstrap --quiet --variant=minbase --aptopt='APT::Install-Recommends "false"' 
   --dpkgopt='path-exclude=/usr/share/locale/*' --include="$wanted" "$suite" "$new" ${source:+"$source"}
 # Engines run as users of their own, who must come in.
 chmod 0755 "$new" 2>/dev/null || true
+if [[ -x $new/usr/bin/fc-cache && -d /usr/share/fonts ]]; then
+  # Its programs are shown this machine's fonts, and would look through all of them at every start.
+  bwrap --bind "$new" / --ro-bind /usr/share/fonts /usr/share/fonts --dev /dev --proc /proc \
+    --ro-bind /etc/fonts /etc/fonts fc-cache -s || say "no cache of this machine's fonts could be made"
+fi
 mv -T "$new" "$folder"
 say "done; set ATHANOR_ENGINE_ROOTS=$(realpath "$folder")"
