@@ -149,7 +149,7 @@ def room_of(work: Work) -> Room:
     folders = _numbered(INPUT, work.inputs)
     for name, paths in work.related.items():
         folders |= _numbered(f"{RELATED}/{name}", paths)
-    return Room(read=folders, write={OUTPUT: work.output_dir}, start=OUTPUT)
+    return Room(read=folders, write={OUTPUT: work.output_dir}, start=OUTPUT, system=work.system)
 
 
 def _numbered(inside: str, paths: Iterable[Path]) -> dict[str, Path]:
