@@ -194,7 +194,6 @@ def offered(*more: Operation) -> Iterator[None]:
     started.clear()
     cured.clear()
     known: Callable[[], tuple[Operation, ...]] = registry.operations
-    registry.forget()
     registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]
     registry._ways.cache_clear()
     secrets.names.cache_clear()
@@ -202,5 +201,5 @@ def offered(*more: Operation) -> Iterator[None]:
         yield
     finally:
         registry.operations = known  # type: ignore[assignment]
-        registry.forget()
+        registry._ways.cache_clear()
         secrets.names.cache_clear()

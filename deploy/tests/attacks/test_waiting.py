@@ -81,14 +81,6 @@ WAITING = [
         "DjVu and metadata",
         lambda: sources("djvu") + engines("exiftool") + operations("metadata", "metadata/write"),
     ),
-    *(
-        (name, "the command operation", lambda: operations("command"))
-        for name in ("A42", "A43", "A44", "A45")
-    ),
-    *(
-        (name, "archives are opened", lambda: operations("archive/extract", "extract"))
-        for name in ("A52", "A53", "A54")
-    ),
     (
         "A67",
         "OAuth",
