@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from jobs import files, intake, registry, services
-from jobs.contract import Operation, Result
+from jobs.contract import Inputs, Operation, Output, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
@@ -465,7 +465,7 @@ def test_what_takes_any_file_runs_once_for_each(owner, run_all):
 
     takes_any = Operation(
         name="metadata",
-        engine="asker",
+        engine="shouter",
         queue="shouter",
         help="Ask.",
         run=ask,
@@ -481,3 +481,54 @@ def test_what_takes_any_file_runs_once_for_each(owner, run_all):
     assert [name for name, _, _ in asked] == ["in.txt", asked[1][0]]
     assert all(source == target for _, source, target in asked)
     assert Task.objects.get(job=job, name="m").result == {"metadata": {"Name": "b"}}
+
+
+def unpack(work, _context):
+    made = []
+    for folder in ("", "a", "b/c"):
+        path = work.output_dir / f"{len(made)}"
+        path.write_text(folder)
+        made.append(Output(path=path, name="x.txt", dir=folder))
+    return Result(files=tuple(made))
+
+
+def gather(work, _context):
+    made = work.output_dir / "made"
+    made.write_text(f"{work.folders}")
+    return Result(files=(Output(path=made, name="all.zip"),))
+
+
+def test_members_keep_their_folders_and_what_is_made_of_all_lies_in_none(owner, run_all):
+    records = (
+        Operation(
+            name="unpack",
+            engine="shouter",
+            queue="shouter",
+            help="Open.",
+            run=unpack,
+            conversions=frozenset({("txt", None)}),
+        ),
+        Operation(
+            name="gather",
+            engine="shouter",
+            queue="shouter",
+            help="Pack.",
+            run=gather,
+            inputs=Inputs.ALL,
+            conversions=frozenset({(None, "zip")}),
+        ),
+    )
+    with flow.offered(*records):
+        job = create(
+            owner,
+            a=make(),
+            b={"operation": "unpack", "input": "a"},
+            c={"operation": "export/url", "input": "b"},
+            d={"operation": "gather", "input": "b", "output_format": "zip"},
+        )
+        run_all()
+
+    kept = [(file.dir, file.name) for file in File.objects.filter(task__job=job, task__name="c")]
+    [made] = File.objects.filter(task__job=job, task__name="d")
+    assert kept == [("", "x.txt"), ("a", "x.txt"), ("b/c", "x.txt")]
+    assert (made.dir, files.path(made.key).read_text()) == ("", "('', 'a', 'b/c')")
