@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO
 
 from engines._support.child import Refused
-from engines._support.unpacked_tree import damaged
+from engines._support.unpacked_tree import PIECE, damaged
 
 SEVEN_ZIP = {
     "7z": "7z",
@@ -34,6 +34,8 @@ SEVEN_ZIP = {
 SAID_BYTES = 16 * 1024
 LINE_BYTES = 128 * 1024
 """Of a listing; no kind of archive has longer names."""
+DRAINED_PIECES = 256
+"""How much is read behind an archive's end: 64 MB."""
 ASK_SECONDS = 0.02
 _WRONG = re.compile(r"(?i)wrong password|requires a password|enter password|break signaled")
 """Where there is nobody to ask, 7-Zip takes it for a break."""
@@ -113,13 +115,16 @@ class Flow:
         return bool(_WRONG.search(self.words))
 
     def finish(self, name: str = "") -> None:
-        """Read on to its end, and wait for that.
+        """Read on to its end, and wait for that; one that goes on and on is left to be killed.
 
         :param name: the member that was last read, to blame where it does not say.
         :raises Refused: when it failed.
         """
-        while self.read(SAID_BYTES):
-            pass
+        for _ in range(DRAINED_PIECES):
+            if not self.read(PIECE):
+                break
+        else:
+            return
         # 1 is a warning of 7-Zip's, such as of bytes behind the end.
         if self._process.wait() not in ({0, 1} if self._takes_warnings else {0}):
             raise refusal(self.words, name)
