@@ -10,6 +10,7 @@ import functools
 import gzip
 import hashlib
 import json
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
@@ -25,6 +26,8 @@ INCLUDES = ("options", "engine_versions")
 FILTERS = ("operation", "input_format", "output_format", "engine", "engine_version")
 KEPT_BYTES = 32 * 1024 * 1024
 """With more than this at hand, answers are made afresh."""
+SHORT_BYTES = 8 * 1024 * 1024
+"""Who asks for the options of everything gets more than this."""
 PACKING = 4
 """How hard they are compressed: twice as hard gains a tenth."""
 
@@ -43,11 +46,22 @@ class Offer:
 class Answer:
     """A list, encoded."""
 
-    body: bytes
     packed: bytes
-    """The same, compressed."""
+    """Compressed."""
     tag: str
     """What changes with it."""
+    short: bytes = b""
+    """As it is, if it is short enough to be kept so."""
+
+    @property
+    def body(self) -> bytes:
+        """As it is."""
+        return self.short or gzip.decompress(self.packed)
+
+    @property
+    def size(self) -> int:
+        """How many bytes are kept of it."""
+        return len(self.packed) + len(self.short)
 
 
 class Catalogue:
@@ -66,7 +80,7 @@ class Catalogue:
         wanted = [name for name in INCLUDES if name in include]
         key = (*asked.items(), alternatives, *wanted)
         if key not in self._answers:
-            if sum(len(each.body) for each in self._answers.values()) > KEPT_BYTES:
+            if sum(each.size for each in self._answers.values()) > KEPT_BYTES:
                 self._answers.clear()
             self._answers[key] = self._answer(asked, wanted, alternatives=alternatives)
         return self._answers[key]
@@ -77,7 +91,10 @@ class Catalogue:
             for number in self.matching(filters, alternatives=alternatives)
         ]
         body = b'{"data":[' + b",".join(rows) + b"]}"
-        return Answer(body, gzip.compress(body, PACKING, mtime=0), hashlib.sha256(body).hexdigest()[:32])
+        packed = gzip.compress(body, PACKING, mtime=0)
+        return Answer(
+            packed, hashlib.sha256(body).hexdigest()[:32], body if len(body) <= SHORT_BYTES else b""
+        )
 
     def matching(self, filters: Mapping[str, str], *, alternatives: bool) -> Iterator[int]:
         """Yield the numbers of the rows that pass; only default engines', unless alternatives are wanted."""
@@ -125,7 +142,12 @@ def _of(crew: Crew, _versions: object) -> Catalogue:
 
 def of(crew: Crew) -> Catalogue:
     """Return what a crew offers, made once for each change of it."""
-    return _of(crew, (tuple(sorted(crew.versions.items())), tuple(sorted(crew.own.items()))))
+    with _MAKING:
+        return _of(crew, (tuple(sorted(crew.versions.items())), tuple(sorted(crew.own.items()))))
+
+
+_MAKING = threading.Lock()
+"""It takes a while, and all who wait for it want the same."""
 
 
 def offers(crew: Crew | None) -> Iterator[Offer]:

@@ -177,6 +177,16 @@ def test_defaults_are_what_java_reads_as_a_string(nobody):
         assert all(isinstance(value, str) for value in row["meta"].values())
 
 
+def test_a_long_list_is_kept_packed_only(nobody, monkeypatch):
+    short = nobody.get("/v2/operations?alternatives=true").content
+    monkeypatch.setattr(catalogue, "SHORT_BYTES", 10)
+    catalogue.forget()
+
+    assert nobody.get("/v2/operations?alternatives=true").content == short
+    [answer] = catalogue.of(fleet.look().live)._answers.values()
+    assert answer.short == b""
+
+
 def test_what_is_kept_of_answers_is_bounded(nobody, monkeypatch):
     monkeypatch.setattr(catalogue, "KEPT_BYTES", 100)
     listing = catalogue.of(fleet.look().live)

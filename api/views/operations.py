@@ -31,9 +31,10 @@ class OperationList(OpenEndpoint):
         headers = {"ETag": f'W/"{answer.tag}"', "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
         if answer.tag in request.headers.get("If-None-Match", ""):
             return HttpResponse(status=304, headers=headers)
-        body = answer.body
-        if answer.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
-            body, headers["Content-Encoding"] = answer.packed, "gzip"
+        packed = "gzip" in request.headers.get("Accept-Encoding", "")
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        body = answer.packed if packed else answer.body
         return HttpResponse(body, content_type="application/json", headers=headers)
 
 
