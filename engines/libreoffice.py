@@ -245,7 +245,13 @@ SLIDES = (
 )
 
 
-def _operation(kind: str, targets: Iterable[str], *options: Option, sources: Iterable[str] = ()) -> Operation:
+def _operation(
+    kind: str,
+    targets: Iterable[str],
+    *options: Option,
+    sources: Iterable[str] = (),
+    cost: float | None = None,
+) -> Operation:
     direct = set(targets) == {"pdf"}
     return Operation(
         name="convert",
@@ -257,7 +263,7 @@ def _operation(kind: str, targets: Iterable[str], *options: Option, sources: Ite
         conversions=pairs(sources or IMPORTS[kind], targets),
         options=options,
         # Pictures of a document are made from its PDF, not from a web page of it.
-        cost=1.0 if direct else 1.5,
+        cost=cost or (1.0 if direct else 1.5),
         tool=TOOL,
     )
 
@@ -269,7 +275,9 @@ OPERATIONS = (
     _operation("text", {"pdf"}, *PRINT, sources=set(IMPORTS["text"]) - {"html"}),
     _operation("sheet", {"pdf"}, *PRINT, PRINT_AREAS, SHEET),
     _operation("slides", {"pdf"}, *PRINT, *SLIDES),
-    _operation("drawing", {"pdf"}, *PRINT),
+    _operation("drawing", {"pdf"}, *PRINT, sources=set(IMPORTS["drawing"]) - {"dxf"}),
+    # It reads the oldest kind only; the way by Inkscape's SVG costs less.
+    _operation("drawing", {"pdf"}, *PRINT, sources={"dxf"}, cost=4.0),
     _operation("drawing", {"svg"}, sources=ONE_PAGE),
     _operation("text", set(EXPORTS["text"]) - {"pdf"}, PASSWORD),
     _operation("sheet", {"ods", "xls", "xlsx"}, PASSWORD),

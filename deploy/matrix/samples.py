@@ -21,6 +21,14 @@ WRITTEN = {
     "srt": "1\n00:00:00,000 --> 00:00:02,000\nAs above\n\n2\n00:00:02,000 --> 00:00:03,500\nso below\n",
     "txt": "As above, so below.\n",
 }
+MOTHERS = {
+    "audio": "made_tone.mp3",
+    "ebook": "tika_book.epub",
+    "image": "willow_alpha_icc.png",
+    "vector": "made_shapes.svg",
+    "video": "made_video.mp4",
+}
+"""What files of a group are made of first: something that has what such a file usually has."""
 ROUNDS = 3
 """How many conversions lie at most between a file we ship and one that is made."""
 NOISE_BYTES = 4096
@@ -51,18 +59,27 @@ def grown(
     for sample in sorted(have, key=lambda sample: sample.path.stat().st_size):
         if not sample.fault:
             known.setdefault(sample.format, sample)
+    mothers = {formats.of(name): Sample(SHIPPED / name, formats.of(name)) for name in MOTHERS.values()}
+    steps = [row for row in rows if row["operation"] == "convert" and row["output_format"] in wanted]
     made: list[Sample] = []
     for _ in range(ROUNDS):
-        before = dict(known)
-        for row in rows:
+        before = {**known, **mothers}
+        for row in sorted(steps, key=_strangeness):
             source, target = before.get(row["input_format"] or ""), row["output_format"]
-            if row["operation"] != "convert" or not source or target in known or target not in wanted:
+            if not source or target in known:
                 continue
             if new := _made(client, source, target, row["engine"], folder):
                 known[target] = new
                 made.append(new)
     say(f"no file to try: {' '.join(sorted(wanted - set(known)))}")
     return made
+
+
+def _strangeness(row: Row) -> tuple[bool, bool]:
+    """Put what stays in its group before what leaves it, and what begins with its mother first."""
+    group = formats.group(row["output_format"])
+    mother = formats.of(MOTHERS.get(group, ""))
+    return formats.group(row["input_format"]) != group, row["input_format"] != mother
 
 
 def _made(client: Client, source: Sample, target: str, engine: str, folder: Path) -> Sample | None:
