@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from . import places, startup
+from . import mail, places, startup
 from .startup import SettingError
 
 try:
@@ -145,6 +145,13 @@ ATHANOR_SLOTS = _setting(
     "and as many as there are cores for every other.",
     _slots,
 )
+ATHANOR_ENGINE_ROOTS = _setting(
+    "ENGINE_ROOTS",
+    _NONE,
+    "Folders that each hold another system, made by deploy/root.sh, whose versions of the engines are served "
+    "beside this machine's, comma-separated.",
+    _words,
+)
 ATHANOR_ENGINE_DEFAULTS = dict(
     _setting(
         "ENGINE_DEFAULTS",
@@ -166,6 +173,16 @@ ATHANOR_ENGINE_EXPERIMENTAL = _setting(
     _NO_VERSIONS,
     "Versions that you do not vouch for yet; they are listed so, and are never the latest.",
     _versions,
+)
+ATHANOR_EMAIL_URL = _setting(
+    "EMAIL_URL",
+    "",
+    "Where e-mail to customers goes: smtp://, smtp+tls:// or smtps:// with user:password@host:port, "
+    "file:///folder, or console: for the log; empty for none.",
+    str,
+)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _setting(
+    "EMAIL_FROM", "Athanor <athanor@localhost>", "Whom e-mail to customers is from.", str
 )
 ATHANOR_WARM_USES = _setting("WARM_USES", 100, "Conversions after which a warm engine is replaced.", int)
 ATHANOR_WARM_MEGABYTES = _setting(
@@ -334,6 +351,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "COMPACT_JSON": True,
 }
+globals().update(mail.settings_of(ATHANOR_EMAIL_URL))
 _REDIS_SOCKET = ATHANOR_DATA_DIR / "redis.sock"
 ATHANOR_BROKER_URL = _BROKER_URL or f"redis+socket://{quote(str(_REDIS_SOCKET))}"
 ATHANOR_EVENTS_URL = _EVENTS_URL or (

@@ -356,6 +356,12 @@ python_environment() {
   changed=yes
 }
 
+validator() { # veraPDF, without which PDF/A is not on offer
+  [[ -x $(command -v mvn) && -x $(command -v java) ]] || return 0
+  mkdir -p var/log
+  logged deploy/verapdf.sh || say "veraPDF cannot be had (see $LOG): conversions to PDF/A stay off"
+}
+
 # --- The whole ----------------------------------------------------------------------------------------
 
 main() {
@@ -368,6 +374,7 @@ main() {
   flock -n 9 || { say "another setup is running; waiting for it" && flock 9; }
   system_packages
   python_environment
+  validator
   if [[ -n $changed ]]; then
     remember
     say "done in $SECONDS s"

@@ -11,14 +11,14 @@ from jobs.contract import Inputs, Operation, Tool, Work
 
 from ._support.cdp import program
 from ._support.cells import BROWSER
-from ._support.chrome_options import OPTIONS, PAGES, URL
+from ._support.chrome_options import DRAWN, OPTIONS, PAGES, URL
 from ._support.warm import Warm
 
 CM_PER_INCH = 2.54
 MM_PER_INCH = 25.4
 PATIENCE = 60
 """Seconds for an address to answer, and for a page to become what the options wait for."""
-SCREEN_HEIGHT = 900
+SCREEN_WIDTH, SCREEN_HEIGHT = 1440, 900
 """Of the window in which a page is laid out that is photographed whole."""
 _SMALL = "width:100%;margin:0 10mm;font:8px sans-serif;display:flex;justify-content:space-between"
 NOTHING = "<span></span>"
@@ -54,7 +54,8 @@ def request(work: Work) -> dict[str, Any]:
         }
     if work.output_format == "pdf":
         return {**place, **asked, "media": options["css_media_type"], "print": _print(options)}
-    return {**place, **asked, "image": _image(options, work.output_format)}
+    drawn = work.input_format == "svg"
+    return {**place, **asked, "image": _image(options, work.output_format, drawn=drawn)}
 
 
 def _name(url: str) -> str:
@@ -85,15 +86,16 @@ def _print(options: Mapping[str, Any]) -> dict[str, Any]:
     return printed
 
 
-def _image(options: Mapping[str, Any], output_format: str) -> dict[str, Any]:
+def _image(options: Mapping[str, Any], output_format: str, *, drawn: bool) -> dict[str, Any]:
     written: dict[str, Any] = {"format": "png"}
     if output_format == "jpg":
         written = {"format": "jpeg", "quality": options["quality"]}
     return {
         "format": written,
-        "screen_width": options["screen_width"],
-        "screen_height": options["screen_height"] or SCREEN_HEIGHT,
-        "page_height": options["screen_height"],
+        "drawn": drawn,
+        "screen_width": options.get("screen_width") or SCREEN_WIDTH,
+        "screen_height": options.get("screen_height") or SCREEN_HEIGHT,
+        "page_height": options.get("screen_height"),
         "width": options["width"],
         "height": options["height"],
         "fit": options["fit"],
@@ -123,8 +125,26 @@ def _operation(target: str, *, captured: bool) -> Operation:
         conversions=frozenset({(None if captured else "html", target)}),
         options=(URL, *OPTIONS[target]) if captured else OPTIONS[target],
         inputs=Inputs.NONE if captured else Inputs.EACH,
+        # The name of an older one, which integrations still send.
+        aliases=frozenset({"wkhtml"}) if target == "pdf" else frozenset(),
         tool=TOOL,
     )
 
 
-OPERATIONS = tuple(_operation(target, captured=captured) for captured in (False, True) for target in OPTIONS)
+OPERATIONS = (
+    *(_operation(target, captured=captured) for captured in (False, True) for target in OPTIONS),
+    *(
+        Operation(
+            name="convert",
+            engine="chrome",
+            queue="chrome",
+            help="Draw an SVG file as a browser shows it.",
+            run=WARM,
+            conversions=frozenset({("svg", target)}),
+            options=options,
+            cost=1.3,
+            tool=TOOL,
+        )
+        for target, options in DRAWN.items()
+    ),
+)

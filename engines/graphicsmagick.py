@@ -38,7 +38,7 @@ def convert(work: Work) -> list[Command]:
         *_density(work),
         _named(work.input_format, f"{work.input}{_part(work)}"),
     ]
-    argv += ["-background", "transparent", "-flatten"] if work.input_format in LAYERED else []
+    argv += ["-background", "transparent", "-mosaic"] if work.input_format in LAYERED else []
     argv += ["-coalesce"] if _stays(work, ANIMATED) else []
     argv += ["-auto-orient"] if work.options["auto_orient"] else []
     argv += [*_size(work), *_colours(work), *_ground(work)]

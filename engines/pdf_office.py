@@ -13,6 +13,7 @@ from jobs.contract.errors import OpenFailed
 from . import libreoffice, poppler
 from ._support import pages
 from ._support.locked_pdf import Opened, source
+from ._support.page_images import PASSWORD
 from ._support.process import Planner
 
 WORDS = "words"
@@ -80,7 +81,7 @@ def _then_office(plan: Planner, between: str) -> Runner:
     return run
 
 
-OPTIONS = (pages.option(), poppler.PASSWORD)
+OPTIONS = (pages.option(), PASSWORD)
 OFFICE, MUPDF = libreoffice.TOOL, Tool(name="mupdf", argv=("mutool", "-v"))
 
 

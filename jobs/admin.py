@@ -18,7 +18,7 @@ from django.utils.timezone import now
 from . import fleet, keys, secrets, services
 from .contract.errors import IllegalMove
 from .looking import Looking, tell, words
-from .models import Account, ApiKey, Job, Poison, Task, Worker
+from .models import Account, ApiKey, Job, Notice, Poison, Task, Worker
 from .quarantine_page import PoisonAdmin, link
 from .states import ACTIVE
 
@@ -268,6 +268,17 @@ class WorkerAdmin(Looking):
     def is_alive(self, worker: Worker) -> bool:
         """Return whether it was heard of lately."""
         return worker.seen_at >= now() - fleet.SILENT_AFTER
+
+
+@admin.register(Notice)
+class NoticeAdmin(Looking):
+    """E-mails to those who used a deprecated version of an engine."""
+
+    list_display = ("owner", "engine", "version", "created_at", "sent_at", "tries", "ready_at")
+    list_select_related = ("owner",)
+    search_fields = ("owner__username",)
+    ordering = ("-created_at",)
+    fieldsets = ((None, {"fields": list_display}),)
 
 
 @admin.register(Account)

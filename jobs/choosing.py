@@ -35,13 +35,30 @@ def choose(operation: str, common: Mapping[str, Any]) -> Choice:
     if not records:
         return Choice(problems={"operation": f"No worker here serves the operation {operation}."})
     engine = planner.engine_for(operation, common["engine"], now.known) if common["engine"] else None
-    known = sorted({record.engine for record in records if record.engine})
-    if engine and known and not any(record.answers_to(engine) for record in records):
-        return Choice(problems={"engine": f"The engine must be one of: {', '.join(known)}."})
+    if problem := _problem_of_engine(records, engine):
+        return Choice(problems={"engine": problem})
     choice = _by_formats(operation, records, common, engine, now.known)
     if common["engine_version"] and choice.records:
         _pin(choice, common["engine_version"], common["engine"], now)
     return choice
+
+
+def _problem_of_engine(records: tuple[Operation, ...], engine: str | None) -> str:
+    known = ", ".join(sorted({record.engine for record in records if record.engine}))
+    if not engine and any(record.by_engine for record in records):
+        return f"The engine field is required; it must be one of: {known}."
+    if engine and known and not any(record.answers_to(engine) for record in records):
+        return f"The engine must be one of: {known}."
+    return ""
+
+
+def _refused_target(records: tuple[Operation, ...], target: str) -> str:
+    # What takes any format makes so few that they can be named.
+    pairs = {pair for record in records for pair in record.conversions}
+    known = {end for source, end in pairs if end and source is None}
+    if target in known or any(source for source, _ in pairs):
+        return UNSUPPORTED
+    return f"The output_format must be one of: {', '.join(sorted(known))}."
 
 
 def _by_formats(
@@ -60,7 +77,7 @@ def _by_formats(
     target = formats.canonical(common["output_format"])
     read = {"output_format": target, **({"input_format": source} if source else {})}
     if not planner.offered(operation, source, target, engine=engine, crew=crew):
-        return Choice(read=read, problems={"output_format": UNSUPPORTED})
+        return Choice(read=read, problems={"output_format": _refused_target(records, target)})
     hops = planner.route(operation, source, target, engine=engine, crew=crew) if source else ()
     found = tuple(
         record

@@ -1,4 +1,4 @@
-"""The rows: accounts, jobs, tasks, files, workers, poisons. No behaviour; ``services`` changes them."""
+"""The rows: accounts, jobs, tasks, files, workers, notices, poison. ``services`` changes them."""
 
 from __future__ import annotations
 
@@ -195,6 +195,25 @@ class Lock(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Notice(models.Model):
+    """An e-mail owed to an account that used a deprecated version of an engine; it is told once."""
+
+    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="notices")
+    engine = models.CharField(max_length=50)
+    version = models.CharField(max_length=50)
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    tries = models.PositiveIntegerField(default=0)
+    ready_at = models.DateTimeField(auto_now_add=True)
+    """Not to be sent before; later after every failure."""
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["owner", "engine", "version"], name="one_notice"),)
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.version}"
 
 
 class Poison(models.Model):

@@ -50,6 +50,17 @@ def default(engine: str, crew: Crew) -> str | None:
     return found or next(iter(newest_first(crew.own.get(engine, ()))), None)
 
 
+def recommended(engine: str, crew: Crew) -> str | None:
+    """Return the version that somebody who must leave another one should use."""
+    good = [
+        each
+        for each in newest_first(crew.versions.get(engine, ()))
+        if not is_deprecated(engine, each) and not is_experimental(engine, each)
+    ]
+    usual = default(engine, crew)
+    return usual if usual in good else next(iter(good), None)
+
+
 def is_deprecated(engine: str, version: str) -> bool:
     """Tell whether the operator wants nobody to use it any more."""
     return _marked(settings.ATHANOR_ENGINE_DEPRECATED, engine, version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import itertools
 import logging
 import os
 import time
@@ -138,6 +139,7 @@ class _Performance:
     ) -> None:
         self.task, self.run, self.hop, self.options = task, run, hop, options
         self.folder, self.staged = folder, staged
+        self.numbers = itertools.count()
         self.ends = time.monotonic() + task.timeout
         self.last = task.hop + 1 == len(task.plan)
         self.names = naming.Names(task.payload.get("filename"))
@@ -180,7 +182,8 @@ class _Performance:
         self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, origin=origin))
 
     def _run_on(self, rows: list[File]) -> Result:
-        here = self.folder / f"{len(self.staged)}"
+        # Not by what is staged: an operation may make no file.
+        here = self.folder / f"{next(self.numbers)}"
         outputs = here / "out"
         outputs.mkdir(parents=True)
         brought = self._bring(rows, here)

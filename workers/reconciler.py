@@ -36,6 +36,7 @@ def reconcile(holder: str) -> bool:
     services.ring_again(after=UNHEARD_AFTER)
     forgotten = services.forget_old()
     fleet.forget_silent()
+    services.send_owed()
     if any(done := (taken, ended, advanced, planned, forgotten)):
         log.info(
             "Took %d from dead workers, ended %d overdue, advanced %d, planned %d anew, deleted %d old.",

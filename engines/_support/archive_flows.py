@@ -32,6 +32,8 @@ SEVEN_ZIP = {
 }
 """What 7-Zip calls the formats of single files; a 7z may hold one tar."""
 SAID_BYTES = 16 * 1024
+LINE_BYTES = 128 * 1024
+"""Of a listing; no kind of archive has longer names."""
 ASK_SECONDS = 0.02
 _WRONG = re.compile(r"(?i)wrong password|requires a password|enter password|break signaled")
 """Where there is nobody to ask, 7-Zip takes it for a break."""
@@ -95,7 +97,7 @@ class Flow:
 
     def lines(self) -> Iterator[bytes]:
         """Yield its lines, none of them longer than a name may be."""
-        while line := self._pipe.readline(SAID_BYTES):
+        while line := self._pipe.readline(LINE_BYTES):
             yield line
 
     @property

@@ -21,6 +21,7 @@ SYSTEM = (
 """Programs and fonts, and what their packages keep elsewhere."""
 MERGED = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin")
 """Links into /usr, on most systems."""
+FONTS = "/usr/share/fonts"
 ULIMITS = {
     "core": ("c", 512),
     "fsize": ("f", 512),
@@ -39,7 +40,7 @@ def arguments(room: Room, profile: Profile, environment: Mapping[str, str]) -> l
     options = ["--unshare-user", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
     if not profile.namespaces:
         options.append("--disable-userns")
-    options += ["--hostname", HOST_NAME, *system(), "--proc", "/proc", "--dev", "/dev"]
+    options += ["--hostname", HOST_NAME, *system(room.system), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("/dev/shm", "/tmp"):  # noqa: S108 - the program's own
         options += ["--perms", "1777", "--size", f"{limits.TMP_BYTES}", "--tmpfs", folder]
     for device in profile.found_devices():
@@ -56,20 +57,27 @@ def arguments(room: Room, profile: Profile, environment: Mapping[str, str]) -> l
 
 
 @functools.cache
-def system() -> tuple[str, ...]:
-    """Return the options that show the programs of this machine, and nothing that is the machine's own."""
-    return tuple(_system())
+def system(other: Path | None = None) -> tuple[str, ...]:
+    """Return the options that show the programs of this machine, and nothing that is the machine's own.
+
+    :param other: the folder of another system, whose programs are shown instead, with this machine's fonts.
+    """
+    return tuple(_system(other))
 
 
-def _system() -> Iterator[str]:
+def _system(other: Path | None) -> Iterator[str]:
+    base = other or ""
     for folder in SYSTEM:
-        yield from ("--ro-bind-try", folder, folder)
-    for path in map(Path, MERGED):
+        yield from ("--ro-bind-try", f"{base}{folder}", folder)
+    if other and Path(f"{other}{FONTS}").is_dir():
+        yield from ("--ro-bind-try", FONTS, FONTS)
+    for name in MERGED:
+        path = Path(f"{base}{name}")
         if path.is_symlink():
-            yield from ("--symlink", f"{path.readlink()}", f"{path}")
+            yield from ("--symlink", f"{path.readlink()}", name)
         elif path.exists():
-            yield from ("--ro-bind", f"{path}", f"{path}")
-    yield from ("--ro-bind", f"{inner_etc.folder()}", "/etc")
+            yield from ("--ro-bind", f"{path}", name)
+    yield from ("--ro-bind", f"{inner_etc.folder(other)}", "/etc")
     if own := fonts.folder():
         yield from ("--ro-bind", f"{own}", fonts.INSIDE)
 

@@ -58,8 +58,10 @@ class Cell:
     def open(self) -> Cell:
         """Make it ready.
 
-        :raises Unconfined: when no identity is free.
+        :raises Unconfined: when no identity is free, or another system cannot be shown here.
         """
+        if self.room.system and not self.tier.maps:
+            raise Unconfined
         try:
             self._identity = identities.take()
         except identities.NoIdentity as error:

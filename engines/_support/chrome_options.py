@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from jobs.contract import Option, urls
 
@@ -160,6 +161,26 @@ PDF = (
         values=("print", "screen"),
     ),
 )
+WIDTH = Option(name="width", help="Width of the image in pixels.", type="integer", minimum=1, maximum=LONGEST)
+HEIGHT = Option(
+    name="height", help="Height of the image in pixels.", type="integer", minimum=1, maximum=LONGEST
+)
+FIT = Option(
+    name="fit",
+    help="How to reach width and height: max never enlarges, crop fills and cuts the bottom or both "
+    "sides, scale forces both.",
+    type="enum",
+    default="max",
+    values=("max", "crop", "scale"),
+)
+FACTOR = Option(
+    name="device_scale_factor",
+    help="Image pixels per CSS pixel, before width and height.",
+    type="float",
+    default=2,
+    minimum=0.1,
+    maximum=4,
+)
 IMAGE = (
     Option(
         name="screen_width",
@@ -177,24 +198,10 @@ IMAGE = (
         minimum=16,
         maximum=LONGEST // 4,
     ),
-    Option(name="width", help="Width of the image in pixels.", type="integer", minimum=1, maximum=LONGEST),
-    Option(name="height", help="Height of the image in pixels.", type="integer", minimum=1, maximum=LONGEST),
-    Option(
-        name="fit",
-        help="How to reach width and height: max never enlarges, crop fills and cuts the bottom or both "
-        "sides, scale forces both.",
-        type="enum",
-        default="max",
-        values=("max", "crop", "scale"),
-    ),
-    Option(
-        name="device_scale_factor",
-        help="Image pixels per CSS pixel, before width and height.",
-        type="float",
-        default=2,
-        minimum=0.1,
-        maximum=4,
-    ),
+    WIDTH,
+    HEIGHT,
+    FIT,
+    FACTOR,
 )
 QUALITY = Option(
     name="quality",
@@ -215,3 +222,9 @@ OPTIONS = {
     "png": (*PAGE, *IMAGE, TRANSPARENT),
     "jpg": (*PAGE, *IMAGE, QUALITY),
 }
+_DRAWN = (WIDTH, HEIGHT, FIT, replace(FACTOR, default=1))
+DRAWN = {
+    "png": (*PAGE, *_DRAWN, replace(TRANSPARENT, default=True)),
+    "jpg": (*PAGE, *_DRAWN, QUALITY),
+}
+"""Of drawings, which have a size of their own and no background."""

@@ -137,10 +137,13 @@ class Visit:
         image = self._request["image"]
         if image["transparent"]:
             self._call("Emulation.setDefaultBackgroundColorOverride", color={"r": 0, "g": 0, "b": 0, "a": 0})
-        page = self._call("Page.getLayoutMetrics")["cssContentSize"]
-        size = (image["screen_width"], image["page_height"] or page["height"])
         part = frame(
-            size, factor=image["factor"], width=image["width"], height=image["height"], fit=image["fit"]
+            self._size(image),
+            factor=image["factor"],
+            width=image["width"],
+            height=image["height"],
+            fit=image["fit"],
+            drawn=image["drawn"],
         )
         stretch = part.taken != part.image
         clip = {"x": part.left, "y": 0, "width": part.width, "height": part.height, "scale": part.scale}
@@ -150,6 +153,15 @@ class Visit:
             data = self._stretched(data, part.image)
         into.write_bytes(base64.b64decode(data))
         return part
+
+    def _size(self, image: Params) -> tuple[float, float]:
+        if image["drawn"]:
+            root = self._call("DOM.getDocument", depth=0)["root"]["nodeId"]
+            drawing = self._call("DOM.querySelector", nodeId=root, selector=":root")["nodeId"]
+            box = self._call("DOM.getBoxModel", nodeId=drawing)["model"]
+            return max(1, box["width"]), max(1, box["height"])
+        page = self._call("Page.getLayoutMetrics")["cssContentSize"]
+        return image["screen_width"], image["page_height"] or page["height"]
 
     def _stretched(self, data: str, size: tuple[int, int]) -> str:
         # The browser draws nothing wider than high, so the picture becomes a page.

@@ -29,17 +29,24 @@ class Frame:
 
 
 def frame(
-    page: tuple[float, float], *, factor: float, width: int | None, height: int | None, fit: str
+    page: tuple[float, float],
+    *,
+    factor: float,
+    width: int | None,
+    height: int | None,
+    fit: str,
+    drawn: bool = False,
 ) -> Frame:
     """Return what to take of a page of this size.
 
     :param factor: image pixels per CSS pixel where no size is asked for.
     :param fit: ``max`` never enlarges; ``crop`` fills and cuts the bottom, or both sides alike; ``scale``
         forces both sides.
+    :param drawn: it is a drawing, which loses nothing when ``max`` enlarges it.
     """
     whole = (page[0] * factor, page[1] * factor)
     ratios = [asked / side for asked, side in zip((width, height), whole, strict=True) if asked]
-    ratio = min([1.0, *ratios]) if fit == "max" or not ratios else max(ratios)
+    ratio = min(ratios if drawn and ratios else [1.0, *ratios]) if fit == "max" or not ratios else max(ratios)
     wanted = (width, height) if width and height and fit != "max" else None
     if wanted and fit == "scale":
         ratio = min(ratio, LONGEST / max(whole))

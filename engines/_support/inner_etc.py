@@ -27,16 +27,21 @@ NAMES = (
 
 
 @functools.cache
-def folder() -> Path:
-    """Return the copy of this process; it goes when the process ends."""
+def folder(system: Path | None = None) -> Path:
+    """Return the copy of this process; it goes when the process ends.
+
+    :param system: the folder of another system, whose parts they are. Fonts are this machine's even so.
+    """
     made = Path(tempfile.mkdtemp(prefix=f"athanor-etc-{os.getpid()}-"))
     atexit.register(erase, made)
     for name in NAMES:
-        source = Path("/etc", name)
+        others = system if name != "fonts" else None
+        source = Path(others or "/", "etc", name)
         # What we may not read ourselves, or is not installed, is not there for engines either.
         with contextlib.suppress(OSError, shutil.Error):
             if source.is_dir():
-                shutil.copytree(source, made / name, symlinks=True)
+                # What this machine's fonts' links lead to may not be in another system.
+                shutil.copytree(source, made / name, symlinks=not (system and name == "fonts"))
             else:
                 shutil.copy2(source, made / name)
     fonts.configure(made)

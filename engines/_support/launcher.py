@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jobs.contract import limits
@@ -75,7 +75,7 @@ def start(
     :raises TaskError: when the program is not installed.
     :raises Unconfined: when it could not be locked in.
     """
-    if not shutil.which(argv[0], path=PATH):
+    if not installed(argv[0], cell.room.system):
         raise TaskError(f"{Path(argv[0]).name} is not installed on this worker.")
     wish = Wish(
         argv=argv,
@@ -101,6 +101,15 @@ def start(
             program.kill()
             raise
     return program
+
+
+def installed(program: str, system: Path | None = None) -> bool:
+    """Tell whether there is such a program on this machine, or in the folder of another system."""
+    if not system:
+        return shutil.which(program, path=PATH) is not None
+    # Its links lead from its own root, not from ours.
+    places = [program] if program.startswith("/") else [f"{folder}/{program}" for folder in PATH.split(":")]
+    return any(os.path.lexists(f"{system}{place}") for place in places)
 
 
 def _started(order: Order, cell: Cell, stdin: int | None) -> Program:
@@ -207,14 +216,16 @@ def run(
     return Outcome(program.returncode, pump.captured(), pump.words(), time.monotonic() - begun)
 
 
-def ask(argv: Sequence[str], *, deadline: float, like: object = None) -> str:
+def ask(argv: Sequence[str], *, deadline: float, like: object = None, system: Path | None = None) -> str:
     """Run a program that is given nothing, and return what it says of itself.
 
     :param like: the runner whose programs it is like. Where those are shown code of ours, so is it, and
         ``{code}`` in its arguments stands for the folder.
+    :param system: the folder of another system, whose program it is.
     :raises TaskError: as ``run`` does.
     """
-    with Cell(getattr(like, "bare_room", Room()), getattr(like, "profile", USUAL)) as cell:
+    room = replace(getattr(like, "bare_room", Room()), system=system)
+    with Cell(room, getattr(like, "profile", USUAL)) as cell:
         code = cell.named(CODE) if CODE in cell.room.read else ""
         argv = [part.replace("{code}", code) for part in argv]
         return run(

@@ -40,16 +40,12 @@ def split(order: Mapping[str, Any], percent: Callable[[float], None]) -> dict[st
             "TooMuchOutput", f"The document has {found.count:,} pages; at most {most} can be split."
         )
     target = Path(order["output"])
+    _run(qpdf_job.every_page({**order, "locked": locked}, f"{target.with_name('page-%d.pdf')}"))
     made = [target.with_name(f"{target.stem}-{number}.pdf") for number in range(1, found.count + 1)]
-    if locked:
-        for number, path in enumerate(made, 1):
-            _run(qpdf_job.one_page(order, number, path))
-            percent(100 * number / len(made))
-    else:
-        _run(qpdf_job.every_page(order, f"{target.with_name('page-%d.pdf')}"))
-        # It pads the numbers with zeros.
-        for path, plain in zip(sorted(target.parent.glob("page-*.pdf")), made, strict=True):
-            path.rename(plain)
+    # It pads the numbers with zeros.
+    for path, plain in zip(sorted(target.parent.glob("page-*.pdf")), made, strict=True):
+        path.rename(plain)
+    percent(100)
     return {"files": [path.name for path in made], "message": _message(found)}
 
 

@@ -74,7 +74,21 @@ class Process:
     def _launch(
         self, command: Command, cell: Cell, context: Context, *, share: tuple[float, float]
     ) -> launcher.Outcome:
-        return launch(command, cell, context, share=share, explain=self.explain)
+        return launch(command, cell, context, share=share, failure=self._failure)
+
+    def _failure(self, outcome: launcher.Outcome) -> TaskError:
+        return failure_of(outcome, self.explain)
+
+
+def failure_of(outcome: launcher.Outcome, explain: Explain | None = None) -> TaskError:
+    """Return the error that a program's end with another status than 0 is.
+
+    :param explain: knows what its words mean.
+    """
+    known = explain(outcome.words) if explain else None
+    if known:
+        return known
+    return EngineCrashed() if outcome.returncode < 0 else ConversionFailed()
 
 
 def launch(
@@ -83,12 +97,12 @@ def launch(
     context: Context,
     *,
     share: tuple[float, float] = (0, 100),
-    explain: Explain | None = None,
+    failure: Callable[[launcher.Outcome], TaskError] = failure_of,
 ) -> launcher.Outcome:
     """Run one command in a cell, and return how it ended: well.
 
     :param share: of the whole run's progress, in percent.
-    :param explain: knows what its words mean when it fails.
+    :param failure: tells what its end means, when that is none with status 0.
     :raises TaskError: when it fails.
     """
     read = command.progress() if command.progress else None
@@ -117,15 +131,8 @@ def launch(
     silent = command.quiet and not outcome.returncode
     context.record(argv=command.argv, output="" if silent else outcome.words)
     if outcome.returncode:
-        raise _failure(outcome, explain)
+        raise failure(outcome)
     return outcome
-
-
-def _failure(outcome: launcher.Outcome, explain: Explain | None) -> TaskError:
-    known = explain(outcome.words) if explain else None
-    if known:
-        return known
-    return EngineCrashed() if outcome.returncode < 0 else ConversionFailed()
 
 
 def refuse_empty(work: Work) -> None:
@@ -142,7 +149,7 @@ def room_of(work: Work) -> Room:
     folders = _numbered(INPUT, work.inputs)
     for name, paths in work.related.items():
         folders |= _numbered(f"{RELATED}/{name}", paths)
-    return Room(read=folders, write={OUTPUT: work.output_dir}, start=OUTPUT)
+    return Room(read=folders, write={OUTPUT: work.output_dir}, start=OUTPUT, system=work.system)
 
 
 def _numbered(inside: str, paths: Iterable[Path]) -> dict[str, Path]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from engines._support import pages
@@ -38,14 +37,13 @@ def job(order: Mapping[str, Any], count: int) -> dict[str, Any]:
     return made
 
 
-def one_page(order: Mapping[str, Any], number: int, output: Path) -> dict[str, Any]:
-    """Return the job that takes one page out of a document, protected as that is."""
-    return job({**order, "pages": f"{number}", "output": f"{output}"}, number)
-
-
 def every_page(order: Mapping[str, Any], pattern: str) -> dict[str, Any]:
-    """Return the job that makes a document of every page; qpdf drops what protects them."""
-    return {**job({**order, "output": pattern}, 1), "splitPages": ""}
+    """Return the job that makes a document of every page, each protected as the whole is."""
+    made = {**job({**order, "output": pattern}, 1), "splitPages": ""}
+    if order.get("locked"):
+        made["copyEncryption"] = order["input"]
+        made["encryptionFilePassword"] = order.get("password") or ""
+    return made
 
 
 def _encryption(order: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,11 +48,14 @@ class Child:
         profile: Profile,
         *,
         egress: bool = False,
+        system: Path | None = None,
     ) -> None:
         """Start the script of ours, whose environment may speak of ``{code}``, where our code lies inside.
 
         :param egress: give it a way out, open while it answers; ``ATHANOR_EGRESS`` tells it the socket.
+        :param system: the folder of another system, whose Python and engine it runs on.
         """
+        self.system = system
         self.owner: str | None = None
         self.uses = 0
         self.slot = Path(tempfile.mkdtemp(prefix=f"athanor-{name}-{os.getpid()}-"))
@@ -89,7 +92,7 @@ class Child:
         for folder in (inputs, outputs, work, way_out):
             folder.mkdir(mode=0o700)
         read = {INPUT: inputs, CODE: inner_code.folder(), **({EGRESS: way_out} if egress else {})}
-        return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK)
+        return Room(read=read, write={OUTPUT: outputs, WORK: work}, start=WORK, system=self.system)
 
     def _keep_words(self, fd: int) -> None:
         try:

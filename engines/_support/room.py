@@ -24,6 +24,8 @@ class Room:
     write: Mapping[str, Path] = field(default_factory=dict)
     start: str = "/tmp"  # noqa: S108 - the program's own, which nobody else sees
     """Where it starts, inside."""
+    system: Path | None = None
+    """A folder that holds another system, to be seen instead of this machine's."""
 
     def inside(self, path: Path) -> Path:
         """Return where a path of ours lies inside; a path in none of the folders stays as it is."""

@@ -16,7 +16,8 @@ from jobs.contract.errors import DiskFull, TaskError
 from . import inner_code, warm
 from .cells import USUAL, Cell
 from .collecting import collect, collect_tree
-from .process import launch, outputs_of, refuse_empty
+from .launcher import Outcome
+from .process import failure_of, launch, outputs_of, refuse_empty
 from .resident import PYTHON
 from .room import CODE, INPUT, OUTPUT, WORK, Profile, Room
 
@@ -83,7 +84,7 @@ class Unpacking:
             progress=lambda: _percent,
         )
         share = (0, 50) if self.pack else (0, 100)
-        outcome = launch(command, cell, context, share=share, explain=explain)
+        outcome = launch(command, cell, context, share=share, failure=_failure)
         context.progress(share[1])
         return int(_answer(outcome.stdout, "done")["done"]["left_out"])
 
@@ -92,7 +93,7 @@ class Unpacking:
             return collect_tree(work.output_dir)
         made = work.output_dir / f"out.{work.output_format}"
         command = self.pack(unpacked, cell.inside(made))
-        launch(command, cell, context, explain=explain)
+        launch(command, cell, context, failure=_failure)
         context.progress(100)
         [path] = collect(outputs_of(command, cell, work.output_dir), work.output_format)
         return [Output(path=path, name=f"{stem_of(work) or 'archive'}.{work.output_format}")]
@@ -107,6 +108,10 @@ def stem_of(work: Work) -> str:
     """Return the customer's name of the archive without its suffix: the name of what was compressed."""
     [name] = work.names or ("",)
     return name.removesuffix(names.suffix_of(name))
+
+
+def _failure(outcome: Outcome) -> TaskError:
+    return failure_of(outcome, explain)
 
 
 def explain(words: str) -> TaskError | None:

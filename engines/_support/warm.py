@@ -68,7 +68,7 @@ class Warm:
         :raises TaskError: when the engine refuses, crashes, hangs, or leaves no valid output.
         """
         refuse_empty(work)
-        child = self._take(context)
+        child = self._take(context, work.system)
         keep = False
         try:
             request = self.request(relocated(_into_slot(work, child.slot), child.cell))
@@ -124,27 +124,37 @@ class Warm:
             raise errors.ConversionFailed
         return Result(files=tuple(files), message=done.get("message"), extra=done.get("extra") or {})
 
-    def _take(self, context: Context) -> Child:
+    def _take(self, context: Context, system: Path | None) -> Child:
         with self._lock:
             # Cheaper than another start; it takes some milliseconds.
-            returning = [child for child in self._tidied if child.owner == context.owner]
-            if not any(child.owner == context.owner for child in self._idle):
+            returning = _of(self._tidied, context.owner, system)
+            if not _of(self._idle, context.owner, system):
                 self._lock.wait_for(lambda: not set(returning) & set(self._tidied), timeout=TIDY_SECONDS)
             dead = [child for child in self._idle if not child.alive]
             self._idle = [child for child in self._idle if child not in dead]
-            mine = next((child for child in self._idle if child.owner == context.owner), None)
-            child = mine or next((child for child in self._idle if child.owner is None), None)
+            waiting = [*_of(self._idle, context.owner, system), *_of(self._idle, None, system)]
+            child = next(iter(waiting), None)
             if child:
                 self._idle.remove(child)
         for other in dead:
             other.end()
         if not child:
-            child = self._start(context.deadline, lambda: context.stopped)
+            child = self._start(context.deadline, lambda: context.stopped, system)
         child.owner = context.owner
         return child
 
-    def _start(self, deadline: float, stopped: Callable[[], str | None]) -> Child:
-        child = Child(self.name, self.script, self.environment, self.profile, egress=self.egress)
+    def starts(self, system: Path | None) -> bool:
+        """Tell whether children start on a system, by starting one."""
+        try:
+            self._start(time.monotonic() + START_SECONDS, lambda: None, system).end()
+        except errors.TaskError:
+            return False
+        return True
+
+    def _start(self, deadline: float, stopped: Callable[[], str | None], system: Path | None) -> Child:
+        child = Child(
+            self.name, self.script, self.environment, self.profile, egress=self.egress, system=system
+        )
         try:
             child.ready(min(deadline, time.monotonic() + START_SECONDS), stopped)
         except BaseException as error:
@@ -164,26 +174,32 @@ class Warm:
             ended = [child]
             if keep and not self._closed:
                 # Only the last owner's children wait for more, as many as ran at once; and one spare.
-                ended = [other for other in self._idle if other.owner not in {None, child.owner}]
+                ended = [
+                    other
+                    for other in self._idle
+                    if other.system == child.system and other.owner not in {None, child.owner}
+                ]
                 self._idle = [other for other in self._idle if other not in ended] + [child]
         for other in ended:
             other.end()
         with self._lock:
             self._tidied.remove(child)
             self._lock.notify_all()
-        self._start_spare()
+        self._start_spare(child.system)
 
-    def _start_spare(self) -> None:
+    def _start_spare(self, system: Path | None) -> None:
         with self._lock:
             starting = self._starter and self._starter.is_alive()
-            if self._closed or starting or any(child.owner is None for child in self._idle):
+            if self._closed or starting or _of(self._idle, None, system):
                 return
-            self._starter = threading.Thread(target=self._add_spare, name=f"spare-{self.name}", daemon=True)
+            self._starter = threading.Thread(
+                target=self._add_spare, args=(system,), name=f"spare-{self.name}", daemon=True
+            )
             self._starter.start()
 
-    def _add_spare(self) -> None:
+    def _add_spare(self, system: Path | None) -> None:
         try:
-            child = self._start(time.monotonic() + START_SECONDS, lambda: None)
+            child = self._start(time.monotonic() + START_SECONDS, lambda: None, system)
             with self._lock:
                 closed = self._closed
                 if not closed:
@@ -192,6 +208,10 @@ class Warm:
                 child.end()
         except errors.TaskError:
             log.warning("No spare %s could be started; the next caller waits for a cold start.", self.name)
+
+
+def _of(children: Iterable[Child], owner: str | None, system: Path | None) -> list[Child]:
+    return [child for child in children if child.owner == owner and child.system == system]
 
 
 def _done(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,12 +38,12 @@ RED_AND_BLUE = (
 CREAM = (255, 250, 205)
 
 
-def offer(target: str, *, captured: bool = False) -> Operation:
+def offer(target: str, *, captured: bool = False, source: str = "html") -> Operation:
     name = "capture-website" if captured else "convert"
     [found] = [
         operation
         for operation in chrome.OPERATIONS
-        if operation.name == name and (None if captured else "html", target) in operation.conversions
+        if operation.name == name and (None if captured else source, target) in operation.conversions
     ]
     return found
 
@@ -196,6 +196,16 @@ def convert(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def draw(tmp_path: Path) -> Callable[..., Path]:
+    def run(svg: str, target: str, **given: Any) -> Path:
+        source = tmp_path / "in.svg"
+        source.write_text(svg)
+        return _run(offer(target, source="svg"), tmp_path / "out", (source,), None, given)
+
+    return run
+
+
+@pytest.fixture
 def capture(tmp_path: Path) -> Callable[..., Path]:
     def run(url: str, target: str, context: RunContext | None = None, **given: Any) -> Path:
         return _run(offer(target, captured=True), tmp_path / "out", (), context, given | {"url": url})
@@ -210,12 +220,12 @@ def _run(
     context: RunContext | None,
     given: dict[str, Any],
 ) -> Path:
-    [(_, target)] = operation.conversions
+    [(source, target)] = operation.conversions
     output_dir.mkdir(exist_ok=True)
     work = Work(
         inputs=inputs,
         output_dir=output_dir,
-        input_format="html" if inputs else "",
+        input_format=source or "",
         output_format=target or "",
         options=options_of(operation, given),
     )
@@ -564,6 +574,47 @@ def test_a_lower_quality_makes_a_smaller_file(convert):
     sizes = [convert(html, "jpg", screen_width=400, quality=quality).stat().st_size for quality in (10, 95)]
 
     assert sizes[0] < sizes[1] / 2
+
+
+DRAWING = (
+    '<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 100 50">'
+    '<rect width="50" height="50" fill="#f00"/></svg>'
+)
+
+
+@needs_chromium
+@pytest.mark.parametrize(
+    ("size", "given", "expected"),
+    [
+        ('width="100" height="50"', {}, (100, 50)),
+        ('width="100" height="50"', {"device_scale_factor": 3}, (300, 150)),
+        ('width="100" height="50"', {"width": 400}, (400, 200)),
+        ('width="100" height="50"', {"width": 400, "height": 100}, (200, 100)),
+        ('width="100" height="50"', {"width": 40, "height": 40, "fit": "crop"}, (40, 40)),
+        ('width="100" height="50"', {"width": 40, "height": 40, "fit": "scale"}, (40, 40)),
+    ],
+)
+def test_a_drawing_has_its_own_size_and_may_be_enlarged(draw, size, given, expected):
+    image = Image.open(draw(DRAWING.format(size=size), "png", **given)).convert("RGBA")
+
+    assert image.size == expected
+    assert image.getpixel((1, 1)) == (255, 0, 0, 255)
+    # The edge is sharp at whatever size, and where nothing is drawn nothing is seen.
+    assert "fit" in given or image.getpixel((image.width - 2, 1)) == (0, 0, 0, 0)
+
+
+@needs_chromium
+def test_a_drawing_runs_no_script_of_others_and_reads_no_file(draw, tmp_path):
+    secret = tmp_path / "secret.svg"
+    secret.write_text(DRAWING.format(size='width="100" height="50"'))
+    linked = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50">'
+        f'<image href="file://{secret}" width="100" height="50"/></svg>'
+    )
+
+    image = Image.open(draw(linked, "jpg")).convert("RGB")
+
+    assert image.getpixel((1, 1)) == (255, 255, 255)
 
 
 @needs_chromium

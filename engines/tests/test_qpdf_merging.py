@@ -131,7 +131,7 @@ def test_what_pages_inherit_stays_with_them(tmp_path):
 def by_hand(*objects, pages="<< /Type /Pages /Count 1 /Kids [3 0 R] >>", catalogue=""):
     """Return a document with those objects from number 3 on."""
     texts = [f"<< /Type /Catalog /Pages 2 0 R {catalogue} >>", pages, *objects]
-    data = b"%PDF-1.7\n"
+    data = bytearray(b"%PDF-1.7\n")
     places = []
     for number, text in enumerate(texts, 1):
         places.append(len(data))
@@ -139,7 +139,8 @@ def by_hand(*objects, pages="<< /Type /Pages /Count 1 /Kids [3 0 R] >>", catalog
     rows = "".join(f"{place:010} 00000 n \n" for place in places)
     start = len(data)
     data += f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n{rows}".encode()
-    return data + f"trailer\n<< /Size {len(places) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
+    data += f"trailer\n<< /Size {len(places) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
+    return bytes(data)
 
 
 def chapters(*titles):
@@ -476,3 +477,16 @@ def test_ten_thousand_bookmarks_and_more_are_kept(tmp_path):
         ["mutool", "show", f"{file}", "outline"], capture_output=True, text=True, check=True
     )
     assert told.stdout.count('"b') == 2 * count
+
+
+def test_what_a_document_does_by_itself_is_not_merged(tmp_path):
+    path = tmp_path / "in.pdf"
+    catalogue = "/OpenAction << /S /Launch /F (x) >> /AA << /WC << /S /JavaScript /JS (y) >> >>"
+    names = "/Names << /JavaScript << /Names [(z) << /S /JavaScript /JS (app.alert) >>] >> >>"
+    page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>"
+    path.write_bytes(by_hand(page, catalogue=f"{catalogue} {names}"))
+
+    [file], _, _ = run("merge", path, path)
+
+    plain = subprocess.run(["qpdf", "--qdf", f"{file}", "-"], capture_output=True, check=True).stdout
+    assert not [word for word in (b"/Launch", b"/JavaScript", b"app.alert") if word in plain]

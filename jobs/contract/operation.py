@@ -188,6 +188,8 @@ class Operation:
     """Options of which at least one must be given."""
     between: bool = False
     """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
+    by_engine: bool = False
+    """The engine must be said: each of the operation's engines does something else."""
     inputs: Inputs = Inputs.EACH
     repeats: bool = False
     """Whether a task that is named twice is taken twice, since their order is what is asked for."""

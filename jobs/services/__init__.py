@@ -10,6 +10,7 @@ from .accepting import (
     retry,
 )
 from .moving import UPLOAD, Staged
+from .notices import send_owed
 from .quarantine import forget_strikes, release, trial
 from .repairing import (
     advance_stuck,
@@ -49,6 +50,7 @@ __all__ = [
     "reseal",
     "retry",
     "ring_again",
+    "send_owed",
     "take_from_dead",
     "tell_progress",
     "trial",

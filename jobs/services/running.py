@@ -17,7 +17,7 @@ from jobs.contract import errors, limits
 from jobs.models import Task
 from jobs.states import Status, sources
 
-from . import quarantine
+from . import notices, quarantine
 from .moving import (
     Staged,
     after_end,
@@ -67,6 +67,8 @@ def claim(queue: str, *, worker: str, host_name: str, tools: Tools) -> Task | No
             )
             if rows and candidate.job_id:
                 start_job(candidate.job_id)
+            if rows and candidate.engine and version:
+                notices.owe(candidate.owner_id, candidate.engine, version)
         if rows:
             candidate.status = Status.PROCESSING
             candidate.attempt += 1

@@ -41,7 +41,7 @@ def act(client, page, action, *rows):
     return " ".join(f"{message}" for message in answer.context["messages"])
 
 
-PAGES = ["job", "task", "apikey", "worker", "account", "poison"]
+PAGES = ["job", "task", "apikey", "worker", "account", "poison", "notice"]
 
 
 @pytest.mark.parametrize("page", PAGES)

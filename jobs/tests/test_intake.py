@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
-from jobs import intake
+from jobs import intake, planner
+from jobs.contract import Inputs, Operation, Option
 from jobs.contract.errors import InvalidData, UnsupportedConversion
 from jobs.models import Account, Task
+from jobs.tests import flow
 
 pytestmark = pytest.mark.usefixtures("fakes")
 
@@ -220,3 +223,68 @@ def test_blank_values_mean_not_given(owner, value):
     )
 
     assert "quality" not in draft.payload
+
+
+@pytest.fixture
+def commands(fakes):
+    """Offer an operation of which each engine does something else."""
+    record = Operation(
+        name="command",
+        engine="shouter",
+        queue="shouter",
+        help="Shout as told.",
+        run=flow.shout,
+        inputs=Inputs.ALL,
+        conversions=frozenset({(None, None)}),
+        options=(Option(name="command", type="enum", values=("shout",), required=True, help="How."),),
+        by_engine=True,
+    )
+    whisper = (Option(name="command", type="enum", values=("whisper", "hiss"), required=True, help="How."),)
+    with flow.offered(record, replace(record, engine="whisperer", queue="whisperer", options=whisper)):
+        yield
+
+
+@pytest.mark.usefixtures("commands")
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (
+            {"command": "shout"},
+            {"engine": "The engine field is required; it must be one of: shouter, whisperer."},
+        ),
+        (
+            {"command": "shout", "engine": "bash"},
+            {"engine": "The engine must be one of: shouter, whisperer."},
+        ),
+        (
+            {"command": "shout", "engine": "whisperer"},
+            {"command": "The command must be one of: whisper, hiss."},
+        ),
+        ({"engine": "shouter"}, {"command": "The command field is required."}),
+    ],
+)
+def test_what_each_engine_does_differently_needs_the_engine(owner, asked, expected):
+    tasks = {"a": IMPORT, "b": {"operation": "command", "input": "a", **asked}}
+
+    found = problems({"tasks": tasks}, owner)
+
+    assert found == {f"tasks.b.{key}": [text] for key, text in expected.items()}
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_command_goes_to_the_engine_that_was_said(owner):
+    task = {"operation": "command", "input": "a", "engine": "whisperer", "command": "hiss", "arguments": "-x"}
+
+    draft = intake.parse_job({"tasks": {"a": IMPORT, "b": task}}, owner=owner)
+
+    [hop] = planner.plan("command", [""], "", engine="whisperer")
+    assert draft.tasks[1].payload["command"] == "hiss"
+    assert hop.key == ["command", "whisperer", "", ""]
+
+
+def test_a_format_nobody_packs_is_refused_with_those_there_are(owner):
+    tasks = {"a": IMPORT, "b": {"operation": "archive", "input": "a", "output_format": "rar"}}
+
+    assert problems({"tasks": tasks}, owner) == {
+        "tasks.b.output_format": ["The output_format must be one of: zip."]
+    }

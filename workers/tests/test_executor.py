@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import files, intake, services
+from jobs import files, intake, registry, services
+from jobs.contract import Inputs, Operation, Output, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
 from jobs.tests import flow
@@ -453,3 +454,81 @@ def test_a_task_whose_key_is_gone_says_so(owner, run_all, settings, lines):
     assert (task.status, task.code, task.attempt) == (Status.ERROR, "SECRET_LOST", 3)
     assert "not among ATHANOR_SEALING_KEYS" in task.output
     assert "not among ATHANOR_SEALING_KEYS" in lines()
+
+
+def test_what_takes_any_file_runs_once_for_each(owner, run_all):
+    asked = []
+
+    def ask(work, _context):
+        asked.append((work.input.name, work.input_format, work.output_format))
+        return Result(extra={"metadata": {"Name": work.names[0]}})
+
+    takes_any = Operation(
+        name="metadata",
+        engine="shouter",
+        queue="shouter",
+        help="Ask.",
+        run=ask,
+        conversions=frozenset({(None, None)}),
+    )
+    tasks = {"a": make(name="a.txt"), "b": make(name="b")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "operations", lambda: (*flow.OPERATIONS, takes_any))
+        job = create(owner, **tasks, m={"operation": "metadata", "input": ["a", "b"]})
+        run_all()
+
+    assert states(job)["m"] == (Status.FINISHED, None)
+    assert [name for name, _, _ in asked] == ["in.txt", asked[1][0]]
+    assert all(source == target for _, source, target in asked)
+    assert Task.objects.get(job=job, name="m").result == {"metadata": {"Name": "b"}}
+
+
+def unpack(work, _context):
+    made = []
+    for folder in ("", "a", "b/c"):
+        path = work.output_dir / f"{len(made)}"
+        path.write_text(folder)
+        made.append(Output(path=path, name="x.txt", dir=folder))
+    return Result(files=tuple(made))
+
+
+def gather(work, _context):
+    made = work.output_dir / "made"
+    made.write_text(f"{work.folders}")
+    return Result(files=(Output(path=made, name="all.zip"),))
+
+
+def test_members_keep_their_folders_and_what_is_made_of_all_lies_in_none(owner, run_all):
+    records = (
+        Operation(
+            name="unpack",
+            engine="shouter",
+            queue="shouter",
+            help="Open.",
+            run=unpack,
+            conversions=frozenset({("txt", None)}),
+        ),
+        Operation(
+            name="gather",
+            engine="shouter",
+            queue="shouter",
+            help="Pack.",
+            run=gather,
+            inputs=Inputs.ALL,
+            conversions=frozenset({(None, "zip")}),
+        ),
+    )
+    with flow.offered(*records):
+        job = create(
+            owner,
+            a=make(),
+            b={"operation": "unpack", "input": "a"},
+            c={"operation": "export/url", "input": "b"},
+            d={"operation": "gather", "input": "b", "output_format": "zip"},
+        )
+        run_all()
+
+    kept = [(file.dir, file.name) for file in File.objects.filter(task__job=job, task__name="c")]
+    [made] = File.objects.filter(task__job=job, task__name="d")
+    assert kept == [("", "x.txt"), ("a", "x.txt"), ("b/c", "x.txt")]
+    assert (made.dir, files.path(made.key).read_text()) == ("", "('', 'a', 'b/c')")

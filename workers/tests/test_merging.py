@@ -25,7 +25,7 @@ def _ended():
 
 @pytest.fixture
 def run_all():
-    station = executor.Station("worker-1", "host", dict.fromkeys(registry.engines(), {}), Heartbeat())
+    station = executor.Station("worker-1", "host", {name: {} for name in registry.engines()}, Heartbeat())
 
     def run():
         for _ in range(100):

@@ -57,6 +57,7 @@ def siege(
         "ATHANOR_OUTBOUND_ALLOW": f"{ALLOWED}/32",
         # Bombs need not be large to burst.
         "ATHANOR_MAX_FILE_BYTES": f"{MOST_BYTES}",
+        "ATHANOR_MAX_OUTPUT_BYTES": f"{16 * MOST_BYTES}",
         # A proxy of the environment must never be asked, and its secrets never be seen.
         **dict.fromkeys(
             ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"), canary.url()

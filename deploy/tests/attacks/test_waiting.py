@@ -72,14 +72,6 @@ WAITING = [
     ("A19", "S3, Azure, Google and OpenStack", lambda: operations(*CLOUDS)),
     ("A20", "OpenStack's catalogue", lambda: operations("import/openstack", "export/openstack")),
     ("A21", "SFTP", lambda: operations("import/sftp", "export/sftp")),
-    *(
-        (name, "the command operation", lambda: operations("command"))
-        for name in ("A42", "A43", "A44", "A45")
-    ),
-    *(
-        (name, "archives are opened", lambda: operations("archive/extract", "extract"))
-        for name in ("A52", "A53", "A54")
-    ),
     (
         "A67",
         "OAuth",

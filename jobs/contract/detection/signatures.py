@@ -58,6 +58,9 @@ _AT_START: dict[str, tuple[bytes, ...]] = {
     "lit": (b"ITOLITLS",),
     "chm": (b"ITSF\3\0",),
     "lrf": (b"L\0R\0F\0",),
+    "rb": (b"\xb0\x0c\xb0\x0c\x02\0",),
+    "snb": (b"SNBP000B",),
+    "tcr": (b"!!8-Bit!!",),
     "exe": (
         *(b"\x7fELF", b"\0asm", b"dex\n03", b"\xca\xfe\xba\xbe"),
         *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),

@@ -106,3 +106,17 @@ def test_a_format_the_customer_named_is_theirs_to_change():
 )
 def test_what_may_be_is_left_to_the_engine(claimed, found):
     assert refusal(claimed, found) is None
+
+
+@pytest.mark.parametrize(
+    ("claimed", "found"),
+    [
+        *(("eml", "txt"), ("pml", "txt"), ("fods", "xml"), ("fodp", "xml"), ("org", "txt"), ("ipynb", "txt")),
+        *(("cbr", "rar"), ("cb7", "7z"), ("cbc", "zip"), ("oeb", "zip"), ("vsdx", "zip"), ("zabw", "gz")),
+        *(("wps", "doc"), ("et", "xls"), ("dps", "ppt"), ("wps", "cfb"), ("ott", "odt"), ("azw4", "mobi")),
+    ],
+)
+def test_documents_are_taken_for_what_their_names_say(claimed, found):
+    weak = {"txt", "xml", "cfb"}
+    assert agrees(claimed, Finding(found, certain=found not in weak))
+    assert not agrees("png", Finding(found, certain=found not in weak))
