@@ -56,7 +56,10 @@ def test_a_marked_video_keeps_its_name_and_format(run):
 
 @pytest.mark.parametrize(
     ("given", "words"),
-    [({}, "text or image field is required"), ({"text": "x", "layer": "below"}, "layer must be one of: above")],
+    [
+        ({}, "text or image field is required"),
+        ({"text": "x", "layer": "below"}, "layer must be one of: above"),
+    ],
 )
 def test_a_watermark_that_cannot_be_is_refused_before_it_starts(run, given, words):
     with pytest.raises(InvalidData) as caught:
