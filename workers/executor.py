@@ -21,6 +21,7 @@ from jobs.registry import Hop
 
 from . import inspection
 from .heartbeat import DRAINING, Heartbeat, Run
+from .sentences import doing
 from .versions import Tools
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,7 @@ class _Performance:
         """Run the operation as often as its inputs ask for."""
         kind = self.hop.operation.inputs
         rows = list(self.task.files.all()) if self.task.hop else routing.inputs(self.task)
+        self.run.begin(doing(self.hop))
         if kind is Inputs.NONE:
             return self._run_on([])
         if not rows:
@@ -161,8 +163,9 @@ class _Performance:
         mine = [row for row in rows if self._takes(row)]
         for row in rows:
             if row in mine:
-                number = mine.index(row)
-                self.run.share = (100 * number / len(mine), 100 * (number + 1) / len(mine))
+                number, of = mine.index(row), len(mine)
+                share = (100 * number / of, 100 * (number + 1) / of)
+                self.run.begin(doing(self.hop, number=number + 1, of=of), share)
                 result = self._run_on([row])
             else:
                 self._pass_on(row)

@@ -40,6 +40,8 @@ class Run:
     stopped: str | None = None
     percent: int = 0
     message: str | None = None
+    doing: str | None = None
+    """Its message where the engine has no words of its own."""
     arguments: list[str] = field(default_factory=list)
     output: list[str] = field(default_factory=list)
     told: tuple[int, str | None] = (0, None)
@@ -56,7 +58,12 @@ class Run:
         low, high = self.share
         of_hop = low + (high - low) * min(max(percent, 0), 100) / 100
         self.percent = min(99, int((100 * self.hop + of_hop) / self.hops))
-        self.message = message and self.redact(message)
+        self.message = self.redact(message) if message else self.doing
+
+    def begin(self, doing: str, share: tuple[float, float] = (0, 100)) -> None:
+        """Go on to the next file, or whatever takes such a part of the hop."""
+        self.doing = self.message = doing
+        self.share = share
 
     def redact(self, text: str) -> str:
         """Return a text without the secrets the run works with."""
