@@ -117,6 +117,7 @@ def _operation(target: str, *, captured: bool) -> Operation:
     return Operation(
         name="capture-website" if captured else "convert",
         engine="chrome",
+        aliases=frozenset({"wkhtml"} if target == "pdf" else ()),
         queue="chrome",
         help="Capture a web page." if captured else "Render an HTML file as a browser shows it.",
         run=WARM,
