@@ -4,12 +4,13 @@ import io
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from jobs import files, intake, registry, services
+from jobs import files, intake, planner, registry, services
 from jobs.contract import Operation, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
@@ -126,6 +127,24 @@ def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all
     task = Task.objects.get(job=job, name="c")
     assert (task.status, task.message) == (Status.FINISHED, None)
     assert [file.name for file in task.files.all()] == ["one.png", "two.png"]
+
+
+def test_of_files_of_different_formats_each_is_opened_on_its_own_way_in(owner, run_all):
+    seen = []
+
+    def note(work, context):
+        seen.append((work.input_format, work.options["password"]))
+        return flow.shout(work, context)
+
+    noted = tuple(replace(each, run=note) if each.run is flow.shout else each for each in flow.OPERATIONS)
+    convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png", "password": "x"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "operations", lambda: noted)
+        planner.forget()
+        create(owner, a=make("%PDF-1.4", name="one.pdf"), b=make(name="two.txt"), c=convert)
+        run_all()
+
+    assert seen == [("txt", "x"), ("pdf", "x"), ("pdf", None)]
 
 
 def test_a_refusal_fails_the_task_at_once_and_dooms_what_needs_it(owner, run_all):
