@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -145,7 +145,7 @@ class _Performance:
         staged: list[services.Staged],
     ) -> None:
         self.task, self.run, self.hop = task, run, hop
-        self.folder, self.staged = folder, staged
+        self.folder, self.staged, self.runs = folder, staged, 0
         self.ends = time.monotonic() + task.timeout
         self.last = task.hop + 1 == len(task.plan)
         self.names = naming.Names(task.payload.get("filename"))
@@ -169,7 +169,9 @@ class _Performance:
             if row in mine:
                 number = mine.index(row)
                 self.run.share = (100 * number / len(mine), 100 * (number + 1) / len(mine))
-                result = self._run_on([row])
+                made = self._run_on([row])
+                # What is told beside files is told of the first.
+                result = replace(made, extra=result.extra or made.extra)
             else:
                 self._pass_on(row)
         return result
@@ -191,7 +193,8 @@ class _Performance:
         return row.came_as if self.task.hop else routing.format_of(self.task, row)
 
     def _run_on(self, rows: list[File]) -> Result:
-        here = self.folder / f"{len(self.staged)}"
+        self.runs += 1
+        here = self.folder / f"{self.runs}"
         outputs = here / "out"
         outputs.mkdir(parents=True)
         brought = self._bring(rows, here)
