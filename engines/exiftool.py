@@ -209,7 +209,7 @@ OPERATIONS = (
         name="metadata",
         engine="exiftool",
         queue="exiftool",
-        help="Tell what a file says of itself.",
+        help="Tell what a file says of itself; of several files, the first.",
         run=Reading(asking, explain=_unread),
         conversions=frozenset({(None, None)}),
         options=(PASSWORD,),

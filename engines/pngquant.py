@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 
-from jobs.contract import Command, Context, Operation, Option, Result, Tool, Work
+from jobs.contract import Command, Context, Operation, Option, Output, Result, Tool, Work, detection
 from jobs.contract.errors import ConversionFailed, OpenFailed, TaskError
 
 from ._support.optimized import Optimized
@@ -27,10 +28,13 @@ class Quantized(Wrapped):
     lossless: Process
 
     def __call__(self, work: Work, context: Context) -> Result:
-        """Run the work.
+        """Run the work; an animation, of which both programs keep one picture, comes back as it was.
 
         :raises TaskError: when it is no PNG, or the program fails.
         """
+        if detection.frames(work.input, "png") > 1:
+            shutil.copyfile(work.input, work.output)
+            return Result(files=(Output(path=work.output),))
         try:
             return self.run(work, context)
         except TooFewColours:
@@ -65,7 +69,8 @@ OPERATIONS = (
         name="optimize",
         engine="pngquant",
         queue="pngquant",
-        help="Make a PNG file smaller. Metadata goes, and colours that nobody misses.",
+        help="Make a PNG file smaller. Metadata goes, and colours that nobody misses."
+        " An animation stays as it is.",
         run=Optimized(Quantized(Process(fewer_colours, explain), Process(same_colours, explain))),
         conversions=frozenset({("png", None)}),
         options=(

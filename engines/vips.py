@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
@@ -20,6 +21,8 @@ from ._support.wrapped import Translated
 PICTURES = {"avif", "gif", "heic", "jpg", "png", "tiff", "webp"}
 COST = 0.9
 """What it can do at all it does as well as any other, and much quicker."""
+LEAST = {"gif": 1.1}
+"""Above it for what it does less well: it paints black what a small frame leaves of its canvas."""
 BY_OTHERS = {("tiff", "tiff")}
 """libvips writes no pages of different sizes."""
 
@@ -45,6 +48,14 @@ def webp_again(work: Work) -> Work:
     return replace(work, options={"width": None, "height": None, "fit": "max", "strip": True, **work.options})
 
 
+def _by_cost(record: Operation) -> Iterator[Operation]:
+    """Yield a record for each cost, of the pairs that it is for."""
+    costs = {pair: max(record.cost, LEAST.get(pair[0] or "", 0)) for pair in record.conversions}
+    for cost in sorted(set(costs.values())):
+        taken = frozenset(pair for pair in costs if costs[pair] == cost)
+        yield replace(record, conversions=taken, cost=cost)
+
+
 def _conversion(targets: set[str], *options: Option, cost: float = COST) -> Operation:
     return Operation(
         name="convert",
@@ -59,7 +70,7 @@ def _conversion(targets: set[str], *options: Option, cost: float = COST) -> Oper
     )
 
 
-OPERATIONS = (
+_RECORDS = (
     _conversion({"avif", "heic", "webp"}, quality(), colorspace("srgb", "gray")),
     _conversion({"png"}, colorspace("srgb", "gray")),
     # Its search for the best colours takes twice as long as ImageMagick's.
@@ -100,3 +111,4 @@ OPERATIONS = (
         tool=TOOL,
     ),
 )
+OPERATIONS = tuple(each for record in _RECORDS for each in _by_cost(record))

@@ -265,6 +265,8 @@ def _check_option(
 
 def _check_references(tasks: list[TaskDraft], problems: _Problems, *, owner: Account, in_job: bool) -> None:
     names = {task.name for task in tasks} if in_job else set()
+    for task in tasks:
+        _spell_alike(task, names)
     asked = {ref.task for task in tasks for ref in task.references if ref.task and ref.name not in names}
     known = (
         set(Task.objects.filter(owner=owner, pk__in=asked).values_list("pk", flat=True)) if asked else set()
@@ -281,6 +283,20 @@ def _check_references(tasks: list[TaskDraft], problems: _Problems, *, owner: Acc
             else:
                 name = (ref.name or "")[:100]
                 problems.add(f"{prefix}{ref.option}", f"The task {name!r} does not exist.")
+
+
+def _spell_alike(draft: TaskDraft, names: set[str]) -> None:
+    # An id may be written in several ways; it is the same task all the same, and is needed once.
+    spelt = {
+        ref.name: f"{ref.task}" for ref in draft.references if ref.name and ref.task and ref.name not in names
+    }
+    found: dict[tuple[str, str | None], Reference] = {}
+    for ref in draft.references:
+        ref.name = spelt.get(ref.name or "", ref.name)
+        found.setdefault((ref.option, ref.name), ref)
+    draft.references = list(found.values())
+    if any(ref.option == "input" for ref in draft.references):
+        draft.payload["input"] = [spelt.get(each, each) for each in draft.payload["input"]]
 
 
 def _check_graph(tasks: list[TaskDraft], problems: _Problems) -> None:

@@ -160,6 +160,8 @@ class File(models.Model):
     """False between two hops: not yet a result."""
     origin = models.CharField(max_length=80, blank=True)
     """Between two hops: the fingerprint of the run that made it, and which of its files it is."""
+    came_as = models.CharField(max_length=20, blank=True)
+    """Between two hops: the format in which what it was made of came into the task."""
 
     class Meta:
         ordering = ("position",)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import files, fleet, intake, planner, registry, secrets, versions
-from .contract import Inputs, detection, errors, formats
+from .contract import Inputs, Operation, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
 from .states import Status
@@ -116,28 +116,47 @@ def columns(hop: Hop) -> dict[str, Any]:
     }
 
 
-def options(task: Task) -> dict[str, Any]:
+def options(task: Task, came_as: str = "") -> dict[str, Any]:
     """Return the options for the hop a task is at, defaults included, its secrets opened.
 
-    On a route each option counts once: pages are chosen on the way in, quality is set on the way out.
+    On a file's route each option counts once: pages are chosen on the way in, quality is set on the way out.
 
+    :param came_as: the format in which the file came into the task; empty where it is not known.
     :raises LookupError: when the hop is no longer offered.
     :raises OptionProblem: when a value cannot be meant for this engine.
     :raises CannotOpen: when a secret it needs cannot be opened.
     """
-    records = [registry.hop(key).operation for key in task.plan]
-    here = records[task.hop]
+    here = registry.hop(task.plan[task.hop]).operation
     payload = dict(task.payload)
     if task.operation == "thumbnail" and here.name != "thumbnail":
         # Nobody looks at the pages behind those that are shown.
         payload["pages"] = f"1-{payload.get('count') or 1}"
     # What takes all files together takes some that came by other ways, or by none.
-    for option in () if here.inputs is Inputs.ALL else here.options:
-        declaring = [n for n, record in enumerate(records) if option.name in {o.name for o in record.options}]
+    route = {} if here.inputs is Inputs.ALL else _route_of(task, came_as)
+    for option in here.options if route else ():
+        declaring = [n for n, record in route.items() if option.name in {o.name for o in record.options}]
         if task.hop != (declaring[0] if option.selects else declaring[-1]):
             payload.pop(option.name, None)
     asked = {option.name: payload.get(option.name) for option in here.options}
     return intake.read_options(here, secrets.opened(asked, task=task.pk))
+
+
+def _route_of(task: Task, came_as: str) -> dict[int, Operation]:
+    """Return the hops of a task's plan, by their place, that a file of a format takes."""
+    hops = {place: registry.hop(key) for place, key in enumerate(task.plan)}
+    taken, kind = {}, came_as
+    for place, hop in hops.items():
+        if hop.source in {"", kind}:
+            taken[place], kind = hop.operation, hop.target
+            if is_last_for_file(task, hop):
+                break
+    # The plan is made of the routes of all its files.
+    return taken if task.hop in taken else {place: hop.operation for place, hop in hops.items()}
+
+
+def is_last_for_file(task: Task, hop: Hop) -> bool:
+    """Tell whether what a hop makes is a result of the task, whatever hops other files have before them."""
+    return hop.operation.name == task.operation and hop.target in {"", task.payload.get("output_format", "")}
 
 
 def format_of(task: Task, file: File) -> str:

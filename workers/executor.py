@@ -8,7 +8,7 @@ import itertools
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -113,7 +113,15 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
     """Take the task's present hop and stage what comes out; return the last run's result."""
     try:
         hop = registry.hop(task.plan[task.hop])
-        options = routing.options(task)
+    except LookupError as error:
+        raise errors.InvalidConversionType from error
+    return _Performance(task, run, hop, folder, staged).play()
+
+
+def _options(task: Task, run: Run, came_as: str) -> dict[str, object]:
+    """Return the options for files that came into the task in a format, and hide their secrets."""
+    try:
+        options = routing.options(task, came_as)
     except LookupError as error:
         raise errors.InvalidConversionType from error
     except OptionProblem as problem:
@@ -122,8 +130,9 @@ def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) 
         log.error("A secret of task %s cannot be opened: %s", task.pk, error)
         run.output.append(f"{error}")
         raise errors.SecretLost from error
-    run.options = options
-    return _Performance(task, run, hop, options, folder, staged).play()
+    # What is hidden of one file's run is hidden of the others'.
+    run.options = {**run.options, **{name: value for name, value in options.items() if value is not None}}
+    return options
 
 
 class _Performance:
@@ -134,11 +143,10 @@ class _Performance:
         task: Task,
         run: Run,
         hop: Hop,
-        options: dict[str, object],
         folder: Path,
         staged: list[services.Staged],
     ) -> None:
-        self.task, self.run, self.hop, self.options = task, run, hop, options
+        self.task, self.run, self.hop = task, run, hop
         self.folder, self.staged = folder, staged
         self.numbers = itertools.count()
         self.ends = time.monotonic() + task.timeout
@@ -166,7 +174,9 @@ class _Performance:
                 number, of = mine.index(row), len(mine)
                 share = (100 * number / of, 100 * (number + 1) / of)
                 self.run.begin(doing(self.hop, number=number + 1, of=of), share)
-                result = self._run_on([row])
+                made = self._run_on([row])
+                # What is told beside files is told of the first.
+                result = replace(made, extra=result.extra or made.extra)
             else:
                 self._pass_on(row)
         return result
@@ -181,8 +191,11 @@ class _Performance:
         stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
         done = self.task.hop > 0 and row.done
         kept = routing.format_of(self.task, row)
-        origin = "" if self.last else row.origin
-        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, origin=origin))
+        between = {} if self.last else {"origin": row.origin, "came_as": self._came_as(row)}
+        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, **between))
+
+    def _came_as(self, row: File) -> str:
+        return row.came_as if self.task.hop else routing.format_of(self.task, row)
 
     def _run_on(self, rows: list[File]) -> Result:
         # Not by what is staged: an operation may make no file.
@@ -193,6 +206,8 @@ class _Performance:
         source = self.hop.source
         if not source and self.hop.operation.inputs is Inputs.EACH and rows:
             source = routing.format_of(self.task, rows[0])
+        came_as = self._came_as(rows[0]) if rows and self.hop.operation.inputs is Inputs.EACH else ""
+        options = _options(self.task, self.run, came_as)
         work = Work(
             inputs=tuple(brought),
             names=tuple(row.name for row in rows),
@@ -201,19 +216,18 @@ class _Performance:
             output_dir=outputs,
             input_format=source,
             output_format=self.hop.target or source,
-            options=self.options,
+            options=options,
             related=self.related,
             system=self.run.system,
         )
-        with services.trial(
-            self.task, self.hop, rows, related=self._digests, options=self.options
-        ) as made_by:
+        with services.trial(self.task, self.hop, rows, related=self._digests, options=options) as made_by:
             result = self._run(work)
         if len(self.staged) + len(result.files) > settings.ATHANOR_MAX_OUTPUT_FILES:
             raise errors.TooMuchOutput
         for number, output in enumerate(result.files):
-            origin = "" if self.last or not made_by else f"{made_by}:{number}"
-            self._stage(output, brought, origin)
+            origin = f"{made_by}:{number}" if made_by else ""
+            between = {} if self.last else {"origin": origin, "came_as": came_as}
+            self._stage(output, brought, between)
         return result
 
     def _run(self, work: Work) -> Result:
@@ -262,7 +276,7 @@ class _Performance:
         files.fetch(key, path)
         return path
 
-    def _stage(self, output: Output, brought: dict[Path, File], origin: str) -> None:
+    def _stage(self, output: Output, brought: dict[Path, File], between: dict[str, str]) -> None:
         if output.path.is_symlink() or not output.path.is_file():
             raise errors.ConversionFailed
         row = brought.get(output.path)
@@ -285,9 +299,5 @@ class _Performance:
             or (row.format if row else "")
             or routing.format_of_new(stored, name)
         )
-        done = self._is_last_for_file()
-        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, origin=origin))
-
-    def _is_last_for_file(self) -> bool:
-        wanted = self.task.payload.get("output_format", "")
-        return self.hop.operation.name == self.task.operation and self.hop.target in {"", wanted}
+        done = routing.is_last_for_file(self.task, self.hop)
+        self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, **between))

@@ -70,6 +70,14 @@ def planned(target: str, **given: Any) -> dict[str, Any]:
 # --- The plan.
 
 
+def test_the_name_that_printing_web_pages_once_had_is_answered_to():
+    answering = {
+        (op.name, pair) for op in chrome.OPERATIONS if op.answers_to("wkhtml") for pair in op.conversions
+    }
+
+    assert answering == {("convert", ("html", "pdf")), ("capture-website", (None, "pdf"))}
+
+
 def test_a_file_is_opened_in_its_folder():
     request = planned("pdf")
 

@@ -114,6 +114,18 @@ def test_a_palette_keeps_transparency(tmp_path, samples):
         assert ImageStat.Stat(ImageChops.difference(*alphas)).mean[0] < 4
 
 
+@pytest.mark.parametrize("quality", [None, 40])
+def test_an_animated_png_keeps_every_frame(tmp_path, quality):
+    frames = [Image.radial_gradient("L").rotate(10 * turn).convert("RGB") for turn in range(4)]
+    data = encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], duration=100)
+
+    made, percent = optimized(tmp_path, data, "png", quality=quality)
+
+    assert (made, percent) == (data, 0)
+    with Image.open(io.BytesIO(made)) as picture:
+        assert picture.n_frames == 4
+
+
 def test_what_no_palette_can_hold_loses_nothing(tmp_path):
     noise = [Image.effect_noise((200, 200), 90) for _ in "rgb"]
     data = encoded(Image.merge("RGB", noise), "PNG", compress_level=0)

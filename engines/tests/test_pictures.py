@@ -752,6 +752,39 @@ def test_half_a_jpeg_gives_what_is_there_and_says_so(bench, samples):
         assert picture.size == (600, 450)
 
 
+@pytest.mark.parametrize(
+    ("name", "target"), [("convert", "webp"), ("convert", "jpg"), ("thumbnail", "png"), ("watermark", None)]
+)
+def test_animations_are_imagemagicks_by_default_and_other_pictures_libvips(name, target):
+    offers = [each for each in (*imagemagick.OPERATIONS, *vips.OPERATIONS) if each.name == name]
+
+    def default(source):
+        taking = [each for each in offers if (source, target) in each.conversions]
+        return min(taking, key=lambda each: each.cost).engine
+
+    assert (default("gif"), default("png")) == ("imagemagick", "vips")
+
+
+@needs_magick
+def test_what_a_small_frame_leaves_of_its_canvas_is_not_black_by_default(tmp_path):
+    frame = ["-page", "24x16+10+4", "-size", "8x6", "xc:red", f"gif:{tmp_path / 'small.gif'}"]
+    subprocess.run(["/usr/bin/convert", *frame], check=True)
+
+    picture = Bench(tmp_path, (imagemagick,)).picture(tmp_path / "small.gif", "gif", "png").convert("RGBA")
+
+    assert picture.getpixel((12, 6)) == (255, 0, 0, 255)
+    assert picture.getpixel((2, 2)) != (0, 0, 0, 255)
+
+
+@needs_magick
+def test_half_an_animation_is_refused_by_default(tmp_path, samples):
+    bench = Bench(tmp_path, (imagemagick,))
+    data = (samples / "made_anim.gif").read_bytes()
+
+    with pytest.raises(errors.OpenFailed, match="damaged"):
+        bench.run(data[: len(data) // 2], "gif", "webp")
+
+
 def test_half_an_animation_gives_what_is_there_and_says_so(tmp_path, samples):
     bench = Bench(tmp_path, (vips,))
     data = (samples / "made_anim.gif").read_bytes()

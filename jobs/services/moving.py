@@ -30,6 +30,7 @@ class Staged:
     format: str = ""
     done: bool = True
     origin: str = ""
+    came_as: str = ""
 
 
 def seconds(number: float) -> Value:
@@ -89,6 +90,7 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
             key=file.stored.key,
             done=file.done,
             origin=file.origin,
+            came_as=file.came_as,
         )
         for position, file in enumerate(staged)
     )

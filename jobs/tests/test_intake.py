@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs import intake, planner
+from jobs import intake, planner, services
 from jobs.contract import Inputs, Operation, Option
 from jobs.contract.errors import InvalidData, UnsupportedConversion
 from jobs.models import Account, Task
@@ -167,6 +167,28 @@ def test_an_earlier_task_of_the_same_owner_may_be_the_input(owner):
     draft = intake.parse_task("convert", {"input": f"{earlier.pk}", "output_format": "pdf"}, owner=owner)
 
     assert draft.references[0].task == earlier.pk
+
+
+def test_an_earlier_task_is_needed_once_however_its_id_is_written(owner):
+    earlier = Task.objects.create(owner=owner, operation="import/url")
+    written = [f"{earlier.pk}", f"{earlier.pk}".upper(), earlier.pk.hex, f"urn:uuid:{earlier.pk}"]
+
+    draft = intake.parse_task("convert", {"input": written, "output_format": "pdf"}, owner=owner)
+
+    assert [(ref.option, ref.task) for ref in draft.references] == [("input", earlier.pk)]
+    assert draft.payload["input"] == [f"{earlier.pk}"] * 4
+    services.create_task(draft, owner=owner)
+
+
+def test_a_name_that_looks_like_an_id_is_the_name_of_a_task_of_the_job(owner):
+    earlier = Task.objects.create(owner=owner, operation="import/url")
+    name = f"{earlier.pk}".upper()
+    convert = {"operation": "convert", "input": [name, f"{earlier.pk}"], "output_format": "pdf"}
+
+    draft = intake.parse_job({"tasks": {name: IMPORT, "a": convert}}, owner=owner)
+
+    assert [(ref.name, ref.task) for ref in draft.tasks[1].references] == [(name, None), (None, earlier.pk)]
+    assert draft.tasks[1].payload["input"] == [name, f"{earlier.pk}"]
 
 
 def test_somebody_elses_task_is_as_unknown_as_a_missing_one(owner):

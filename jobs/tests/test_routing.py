@@ -27,7 +27,34 @@ def test_what_opens_the_input_counts_on_the_way_in_and_the_rest_on_the_way_out()
     assert last == {"quality": 20, "password": None, "width": 7}
 
 
+def test_each_file_chooses_its_pages_on_its_own_way_in():
+    payload = {"quality": 20, "password": "x", "output_format": "png"}
+
+    came_as = {kind: routing.options(at(1, **payload), kind) for kind in ("txt", "pdf")}
+
+    assert (came_as["txt"]["password"], came_as["pdf"]["password"]) == (None, "x")
+    assert came_as["txt"]["quality"] == came_as["pdf"]["quality"] == 20
+    assert routing.options(at(0, **payload), "txt")["password"] == "x"
+
+
+def test_a_file_that_is_a_result_goes_no_further():
+    again = replace(SLOW, engine="again", conversions=frozenset({("pdf", "pdf")}), options=(CHOICE,))
+    plan = [["convert", "slow", "txt", "pdf"], ["convert", "again", "pdf", "pdf"]]
+    with flow.offered(replace(SLOW, options=(replace(CHOICE, selects=False),)), again):
+        first, second = (
+            routing.options(
+                Task(operation="convert", plan=plan, hop=hop, payload={"care": "x", "output_format": "pdf"}),
+                kind,
+            )
+            for hop, kind in ((0, "txt"), (1, "pdf"))
+        )
+
+    assert first == second == {"care": "x"}
+
+
 # --- Planning over the fleet
+
+CHOICE = Option(name="care", selects=True, help="How much of it to take.")
 
 SLOW = Operation(
     name="convert",

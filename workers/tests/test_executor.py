@@ -4,12 +4,13 @@ import io
 import logging
 import threading
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from jobs import files, intake, registry, services
+from jobs import files, intake, planner, registry, services
 from jobs.contract import Inputs, Operation, Output, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
@@ -126,6 +127,24 @@ def test_files_of_different_formats_end_up_in_the_order_they_came(owner, run_all
     task = Task.objects.get(job=job, name="c")
     assert (task.status, task.message) == (Status.FINISHED, None)
     assert [file.name for file in task.files.all()] == ["one.png", "two.png"]
+
+
+def test_of_files_of_different_formats_each_is_opened_on_its_own_way_in(owner, run_all):
+    seen = []
+
+    def note(work, context):
+        seen.append((work.input_format, work.options["password"]))
+        return flow.shout(work, context)
+
+    noted = tuple(replace(each, run=note) if each.run is flow.shout else each for each in flow.OPERATIONS)
+    convert = {"operation": "convert", "input": ["a", "b"], "output_format": "png", "password": "x"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "operations", lambda: noted)
+        planner.forget()
+        create(owner, a=make("%PDF-1.4", name="one.pdf"), b=make(name="two.txt"), c=convert)
+        run_all()
+
+    assert seen == [("txt", "x"), ("pdf", "x"), ("pdf", None)]
 
 
 def test_a_refusal_fails_the_task_at_once_and_dooms_what_needs_it(owner, run_all):
@@ -456,8 +475,9 @@ def test_a_task_whose_key_is_gone_says_so(owner, run_all, settings, lines):
     assert "not among ATHANOR_SEALING_KEYS" in lines()
 
 
-def test_what_takes_any_file_runs_once_for_each(owner, run_all):
+def test_what_takes_any_file_runs_once_for_each_and_tells_of_the_first(owner, station, run_all):
     asked = []
+    station.tools["asker"] = {}
 
     def ask(work, _context):
         asked.append((work.input.name, work.input_format, work.output_format))
@@ -480,7 +500,7 @@ def test_what_takes_any_file_runs_once_for_each(owner, run_all):
     assert states(job)["m"] == (Status.FINISHED, None)
     assert [name for name, _, _ in asked] == ["in.txt", asked[1][0]]
     assert all(source == target for _, source, target in asked)
-    assert Task.objects.get(job=job, name="m").result == {"metadata": {"Name": "b"}}
+    assert Task.objects.get(job=job, name="m").result == {"metadata": {"Name": "a.txt"}}
 
 
 def unpack(work, _context):

@@ -9,10 +9,7 @@ from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from jobs import files, intake, registry, services
-from jobs.models import File, Task
 from jobs.states import Status
-from workers import executor
-from workers.heartbeat import Heartbeat
 
 pytestmark = pytest.mark.needs("soffice", "qpdf")
 
@@ -24,39 +21,11 @@ def _ended():
 
 
 @pytest.fixture
-def run_all():
-    station = executor.Station("worker-1", "host", {name: {} for name in registry.engines()}, Heartbeat())
-
-    def run():
-        for _ in range(100):
-            if not sum(executor.run_next(queue, station) for queue in registry.queues()):
-                return
-
-    return run
-
-
-@pytest.fixture
-def given(owner, tmp_path):
-    """Make a finished task with one file of that name; return its id."""
-
-    def make(name, data):
-        task = Task.objects.create(owner=owner, operation="import/upload", status=Status.FINISHED)
-        path = tmp_path / "new"
-        path.write_bytes(data)
-        stored = files.save(path, task=task.pk)
-        kept = {"size": stored.size, "sha256": stored.sha256, "key": stored.key}
-        File.objects.create(task=task, name=name, format=name.rpartition(".")[2], **kept)
-        return f"{task.pk}"
-
-    return make
-
-
-@pytest.fixture
-def merge(owner, run_all):
+def merge(owner, run_tools):
     def merged(*inputs, **options):
         payload = {"input": list(inputs), "output_format": "pdf", **options}
         task = services.create_task(intake.parse_task("merge", payload, owner=owner), owner=owner)
-        run_all()
+        run_tools()
         task.refresh_from_db()
         return task
 

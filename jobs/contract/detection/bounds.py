@@ -43,6 +43,16 @@ def check(path: Path, finding: Finding, *, taken: str, film: bool = False) -> No
             limits.check_picture(width, height, 1 if film else frames)
 
 
+def frames(path: Path, kind: str) -> int:
+    """Return how many frames or pages a picture of a format says that it has; 1 where it does not tell.
+
+    :raises OSError: when it cannot be read.
+    """
+    with Window(path) as window:
+        size = pictures.size(window, kind)
+    return size[2] if size else 1
+
+
 def _package(path: Path) -> None:
     with Window(path, budget=_DIRECTORY_BYTES) as window:
         try:

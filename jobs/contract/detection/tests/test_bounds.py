@@ -33,6 +33,15 @@ def check(path, data, taken):
     detection.check(path, detection.detect(path), taken=taken)
 
 
+@pytest.mark.parametrize(
+    ("data", "count"), [(hostile.png(9, 9, frames=7), 7), (hostile.png(9, 9), 1), (b"only words", 1)]
+)
+def test_frames_are_counted_by_the_header(data, count, tmp_path):
+    (tmp_path / "file").write_bytes(data)
+
+    assert detection.frames(tmp_path / "file", "png") == count
+
+
 @pytest.mark.parametrize(("kind", "data"), BIG.items(), ids=BIG)
 def test_a_picture_too_large_is_refused_by_its_header(kind, data, tmp_path):
     with pytest.raises(
