@@ -175,7 +175,7 @@ def test_the_password_stands_on_no_command_line_and_in_no_environment(target, na
 def test_words_are_the_owners_or_everybodys(owner, extract, may):
     about = {"ownerpasswordmatched": owner, "capabilities": {"extract": extract}}
 
-    assert locked_pdf.may_copy(json.dumps({"encrypt": about})) is may
+    assert locked_pdf.permits(json.dumps({"encrypt": about}), "extract") is may
 
 
 def test_text_and_web_pages_take_one_range():
