@@ -9,7 +9,7 @@ from jobs import intake
 from jobs.contract.errors import InvalidData
 
 
-@pytest.mark.skipif(not ocrmypdf.LANGUAGES, reason="needs a language")
+@pytest.mark.needs("tesseract")
 def test_a_language_that_is_not_installed_is_refused_with_those_that_are(owner):
     tasks = {
         "in": {"operation": "import/upload"},
