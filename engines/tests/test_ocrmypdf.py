@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
 from engines import ocrmypdf
@@ -198,4 +199,12 @@ def test_an_empty_file_is_refused(scan, out):
     path.write_bytes(b"")
 
     with pytest.raises(EmptyFile):
+        run(path, out)
+
+
+@NEEDED
+def test_a_page_of_too_many_pixels_is_not_unpacked(scan, out):
+    path = scan(Image.new("1", (20_000, 20_000), 1))
+
+    with pytest.raises(ConversionFailed, match="too large to be read"):
         run(path, out)
