@@ -34,7 +34,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [tool for mark in item.iter_markers("needs") for tool in mark.args]
-    missing = [tool for tool in wanted if not shutil.which(tool)]
+    missing = [tool for tool in wanted if not (shutil.which(tool) or Path(tool).is_file())]
     if missing and os.environ.get("CI"):
         pytest.fail(f"missing tools: {', '.join(missing)}", pytrace=False)
     if missing:

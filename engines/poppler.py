@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from ._support.page_images import ALPHA, COUNT, LOOK, PASSWORD, QUALITY, SIZE, S
 
 SLOWER = 1.2
 """PDFium draws pages as well, and several times as fast."""
+SECOND = 1.3
+"""Ghostscript and MuPDF have more to choose from."""
 PAGES_PER_COMMAND = 20
 """Progress is told after each command."""
 FLAGS = {
@@ -75,15 +77,40 @@ def thumbnails(work: Work) -> list[Command]:
     return _render(work, density=page_images.THUMBNAIL_DENSITY)
 
 
+def drawings(work: Work) -> list[Command]:
+    """Plan one drawing per page: the tool makes no more than one at a time."""
+    wanted = page_images.wanted(work.options, work.facts["pages"])
+    targets = [work.output.with_stem(f"{work.output.stem}-{n}") for n in wanted]
+    targets = targets if len(targets) > 1 else [work.output]
+    commands = [
+        _drawn(work, target, "-f", f"{page}", "-l", f"{page}")
+        for page, target in zip(wanted, targets, strict=True)
+    ]
+    # The last command's outputs are the run's.
+    return [*commands[:-1], replace(commands[-1], outputs=tuple(targets))]
+
+
+def postscript(work: Work) -> list[Command]:
+    """Plan PostScript of the pages."""
+    return [_drawn(work, work.output, *_one_range(work))]
+
+
+def _drawn(work: Work, target: Path, *which: str) -> Command:
+    argv = ["pdftocairo", f"-{work.output_format}", *which, "--", source(work), f"{target}"]
+    return Command(argv=argv, outputs=(target,))
+
+
 def text(work: Work) -> list[Command]:
-    """Plan the text of the pages, in reading order."""
+    """Plan the text of the pages, in reading order or where it stands."""
     argv = ["pdftotext", *_one_range(work), "-enc", "UTF-8", "-eol", "unix"]
+    argv += ["-layout"] if work.options["layout"] else []
     return [Command(argv=[*argv, "--", source(work), f"{work.output}"], outputs=(work.output,))]
 
 
 def web_page(work: Work) -> list[Command]:
     """Plan one web page that looks like the document's pages, with its pictures inside."""
-    argv = ["pdftohtml", "-c", "-s", "-noframes", "-dataurls", *_one_range(work)]
+    argv = ["pdftohtml", "-c", "-s", "-noframes", "-dataurls", "-zoom", f"{work.options['zoom']:g}"]
+    argv += _one_range(work)
     # A bare name, in the folder it runs in: a document without a title is given what stands here.
     return [Command(argv=[*argv, "--", source(work), work.output.name], outputs=(work.output,))]
 
@@ -156,6 +183,20 @@ def _look(work: Work) -> list[str]:
     return []
 
 
+LAYOUT = Option(
+    name="layout",
+    help="Keep words where they stand on the page, with blanks between them, such as in tables.",
+    type="boolean",
+    default=False,
+)
+ZOOM = Option(
+    name="zoom",
+    help="How large the page is shown.",
+    type="float",
+    default=1.5,
+    minimum=0.5,
+    maximum=3,
+)
 TOOL = Tool(name="poppler", argv=("pdftocairo", "-v"))
 
 
@@ -173,10 +214,28 @@ def _images(target: str, *options: Option) -> Operation:
     )
 
 
+def _shapes(target: str) -> Operation:
+    several = target != "ps"
+    return Operation(
+        name="convert",
+        engine="poppler",
+        queue="poppler",
+        help=f"Draw PDF pages as {target.upper()}{', one file per page' if several else ''}.",
+        run=Opened(drawings if several else postscript, explain=explain, probe=probe, read=read),
+        conversions=pairs({"pdf"}, {target}),
+        options=(pages.option(several=several), PASSWORD),
+        cost=SECOND,
+        tool=TOOL,
+    )
+
+
 OPERATIONS = (
     _images("png", ALPHA),
     _images("jpg", QUALITY),
     _images("tiff"),
+    _shapes("svg"),
+    _shapes("eps"),
+    _shapes("ps"),
     Operation(
         name="convert",
         engine="poppler",
@@ -184,17 +243,18 @@ OPERATIONS = (
         help="Take the text out of PDF pages.",
         run=Opened(text, explain=explain, probe=probe, read=read, copies=True),
         conversions=pairs({"pdf"}, {"txt"}),
-        options=(pages.option(several=False), PASSWORD),
+        options=(pages.option(several=False), LAYOUT, PASSWORD),
         tool=TOOL,
     ),
     Operation(
         name="convert",
         engine="poppler",
+        aliases=frozenset({"pdf2htmlex"}),
         queue="poppler",
         help="Turn PDF pages into one web page that looks like them.",
         run=Opened(web_page, explain=explain, probe=probe, read=read, copies=True),
         conversions=pairs({"pdf"}, {"html"}),
-        options=(pages.option(several=False), PASSWORD),
+        options=(pages.option(several=False), ZOOM, PASSWORD),
         tool=TOOL,
     ),
     Operation(

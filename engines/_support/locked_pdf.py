@@ -20,15 +20,18 @@ class Opened(Process):
 
     copies: bool = False
     """It takes the words out, which the owner may have kept to themselves."""
+    changes: bool = False
+    """It writes in the pages, which the owner may have kept to themselves."""
     always: bool = False
     """Even without a password: what runs does not ask itself what the owner permits."""
 
     def _run(self, work: Work, cell: Cell, context: Context) -> Result:
         if not work.options.get("password") and not self.always:
             return super()._run(work, cell, context)
-        if self.copies:
+        deeds = [deed for deed, done in (("extract", self.copies), ("modifyother", self.changes)) if done]
+        if deeds:
             told = self._launch(rights(work), cell, context, share=(0, 0)).stdout
-            if not may_copy(told):
+            if not permits(told, *deeds):
                 raise ConversionFailed(FORBIDDEN)
         command = opening(work)
         self._launch(command, cell, context, share=(0, 0))
@@ -53,10 +56,10 @@ def rights(work: Work) -> Command:
     return Command(argv=argv, stdin=_password(work), quiet=True)
 
 
-def may_copy(printed: str) -> bool:
-    """Tell from what ``rights`` printed whether the password given lets words be taken out."""
+def permits(printed: str, *deeds: str) -> bool:
+    """Tell from what ``rights`` printed whether the password given permits all that, in qpdf's words."""
     about = json.loads(printed)["encrypt"]
-    return bool(about["ownerpasswordmatched"] or about["capabilities"]["extract"])
+    return bool(about["ownerpasswordmatched"]) or all(about["capabilities"][deed] for deed in deeds)
 
 
 def opening(work: Work) -> Command:

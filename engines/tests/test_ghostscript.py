@@ -18,9 +18,7 @@ from engines.tests.context import RunContext
 from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed, EmptyFile, OpenFailed, PasswordRequired, TaskError
 
-VALIDATED = pytest.mark.skipif(
-    not ghostscript_pdf_a.VALIDATOR.exists() or not shutil.which("java"), reason="needs veraPDF"
-)
+VALIDATED = pytest.mark.needs("java", f"{ghostscript_pdf_a.VALIDATOR}")
 SPOKEN = "%!PS-Adobe-3.0\n/Helvetica findfont 30 scalefont setfont {} 72 700 moveto (Hello {}) show {}\n"
 
 

@@ -15,7 +15,14 @@ from jobs.contract import Work
 from jobs.contract.errors import ConversionFailed, EmptyFile, FileTooLarge, OpenFailed, PasswordRequired
 
 A4 = (595.0, 842.0)
-TARGETS = ("png", "jpg", "tiff", "txt", "html")
+TARGETS = ("png", "jpg", "tiff", "svg", "eps", "ps", "txt", "html")
+PLANS = {
+    "eps": poppler.drawings,
+    "html": poppler.web_page,
+    "ps": poppler.postscript,
+    "svg": poppler.drawings,
+    "txt": poppler.text,
+}
 
 
 def operation(target, name="convert"):
@@ -40,7 +47,7 @@ def planned(target="png", sizes=(A4,), name="convert", opened=None, **options):
     work = work_for(Path("in/in.pdf"), Path("out"), target, name, **options)
     facts = {"pages": len(sizes), "sizes": dict(enumerate(sizes, 1))}
     facts |= {"opened": opened} if opened else {}
-    plan = {"txt": poppler.text, "html": poppler.web_page}.get(target, poppler.images)
+    plan = PLANS.get(target, poppler.images)
     return (poppler.thumbnails if name == "thumbnail" else plan)(replace(work, facts=facts))
 
 
@@ -175,7 +182,7 @@ def test_the_password_stands_on_no_command_line_and_in_no_environment(target, na
 def test_words_are_the_owners_or_everybodys(owner, extract, may):
     about = {"ownerpasswordmatched": owner, "capabilities": {"extract": extract}}
 
-    assert locked_pdf.may_copy(json.dumps({"encrypt": about})) is may
+    assert locked_pdf.permits(json.dumps({"encrypt": about}), "extract") is may
 
 
 def test_text_and_web_pages_take_one_range():
@@ -289,6 +296,50 @@ def test_quality_changes_the_size(samples, out):
     [high], _ = run(samples / "tika_text.pdf", out, "jpg", quality=95)
 
     assert low_size < high.stat().st_size / 2
+
+
+@pytest.mark.needs("pdftocairo")
+@pytest.mark.parametrize(("target", "head"), [("svg", b"<?xml"), ("eps", b"%!PS-Adobe-3.0 EPSF-3.0")])
+def test_pages_become_a_drawing_each(samples, out, target, head):
+    several, context = run(samples / "qpdf_xref_loop.pdf", out, target, pages="3,29-")
+    heads = [file.read_bytes()[: len(head)] for file in several]
+    names = [file.name for file in several]
+    [one], _ = run(samples / "qpdf_xref_loop.pdf", out, target, pages="7")
+
+    assert names == [f"qpdf_xref_loop-{page}.{target}" for page in (3, 29, 30)]
+    assert heads == [head] * 3
+    assert one.name == f"qpdf_xref_loop.{target}"
+    assert [round(percent) for percent in context.percents] == [33, 67, 100]
+
+
+@pytest.mark.needs("pdftocairo")
+def test_pages_become_one_postscript(samples, out):
+    [file], _ = run(samples / "qpdf_xref_loop.pdf", out, "ps", pages="3-5")
+
+    assert b"%%Pages: 3" in file.read_bytes()
+
+
+@pytest.mark.needs("pdftotext")
+def test_layout_keeps_words_where_they_stand(samples, out):
+    [file], _ = run(samples / "tika_text.pdf", out, "txt")
+    flowing = file.read_text(encoding="utf-8")
+    [file], _ = run(samples / "tika_text.pdf", out, "txt", layout=True)
+    placed = file.read_text(encoding="utf-8")
+
+    assert sorted(placed.split()) == sorted(flowing.split())
+    assert "     " in placed
+    assert "     " not in flowing
+
+
+@pytest.mark.needs("pdftohtml")
+def test_a_web_page_is_as_large_as_asked_for(blank, out):
+    path = blank((200, 100))
+
+    [file], _ = run(path, out, "html", zoom=2)
+    assert "width:400px;height:200px" in file.read_text(encoding="utf-8")
+    [file], _ = run(path, out, "html")
+    assert "width:300px;height:150px" in file.read_text(encoding="utf-8")
+    assert operation("html").answers_to("pdf2htmlex")
 
 
 @pytest.mark.needs("pdftotext")

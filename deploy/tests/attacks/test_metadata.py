@@ -9,16 +9,20 @@ import struct
 import pytest
 from PIL import Image
 
-from .siege import import_of
+from .siege import conversion, import_of
 
 pytestmark = [pytest.mark.attack, pytest.mark.needs("exiftool", "qpdf")]
 
 
-def djvu(annotation):
-    """Return a page of DjVu with an annotation as it is."""
+def part(name, content):
+    """Return one part of a DjVu page."""
+    return name + struct.pack(">I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def djvu(annotation, *more):
+    """Return a page of DjVu with an annotation as it is, and perhaps more parts."""
     info = b"INFO" + struct.pack(">I", 10) + struct.pack(">HH", 9, 9) + bytes([24, 0, 44, 1, 22, 1])
-    text = annotation.encode()
-    body = b"DJVU" + info + b"ANTa" + struct.pack(">I", len(text)) + text + b"\0" * (len(text) % 2)
+    body = b"DJVU" + info + b"".join(part(*each) for each in ((b"ANTa", annotation.encode()), *more))
     return b"AT&TFORM" + struct.pack(">I", len(body)) + body
 
 
@@ -69,6 +73,42 @@ def test_a39_code_in_metadata_is_not_run(siege, told, code):
         assert end.made["status"] == "finished"
         assert end.made["result"]["metadata"]["FileType"] in {"DJVU", "TIFF"}
     assert not siege.bait.marker.exists()
+
+
+def books(siege):
+    """Return pages of DjVu whose annotations lead outside, and one that wants another file in itself."""
+    # A text, the version, and one zone, the page: its box, its place in the text, and no smaller zones.
+    zone = struct.pack(">B5H", 1, 0x8000, 0x8000, 0x8009, 0x8009, 0x8000) + b"\0\0\5" + b"\0\0\0"
+    words = (b"TXTa", b"\0\0\5Hello\1" + zone)
+    outside = [f"http://127.0.0.1:{siege.canary.port}/djvu", f"file://{siege.bait.world}"]
+    links = [
+        f'(maparea (url "{url}" "_top") "x" (rect 0 0 9 9) (xor)) (background "{url}")' for url in outside
+    ]
+    found = {name: djvu(text, words) for name, text in codes(siege.bait.marker).items()}
+    found |= {f"link {n}": djvu(text, words) for n, text in enumerate(links)}
+    found["deep"] = djvu("(" * 100_000, words)
+    found["include"] = djvu("", words, (b"INCL", f"{siege.bait.world}".encode()))
+    return found
+
+
+@pytest.mark.needs("ddjvu", "djvutxt")
+def test_a39_annotations_of_a_book_do_nothing(siege):
+    pages = books(siege)
+    jobs = {
+        (name, target): conversion(data, "in.djvu", target)
+        for name, data in pages.items()
+        for target in ("pdf", "tiff", "txt")
+    }
+
+    ends = siege.ends(jobs)
+
+    for (name, target), end in ends.items():
+        siege.harmless(end)
+        assert end.made["status"] == "finished" or name == "include", (name, target, end.words)
+        if target == "txt" and end.files:
+            assert b"Hello" in next(iter(end.files.values()))
+    assert not siege.bait.marker.exists()
+    siege.unharmed()
 
 
 def test_a39_a_name_is_no_program_to_start(siege, samples):
