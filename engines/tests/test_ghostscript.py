@@ -140,6 +140,19 @@ def test_the_sentence_never_promises_too_much(before, after, sentence):
     assert ghostscript_optimize.reduced(before, after) == f"File size reduced by {sentence}"
 
 
+@pytest.mark.parametrize(
+    ("profile", "form", "harder"),
+    [("web", False, [0, 0, 0]), ("max", False, [0, 0, 0]), ("web", True, [1]), ("archive", False, [1])],
+)
+def test_streams_are_packed_anew_only_where_nothing_else_is_done(profile, form, harder):
+    work = work_for(Path("in/in.pdf"), Path("out"), None, "optimize", profile=profile)
+
+    commands = ghostscript.optimize(replace(work, facts={"pages": 9, "form": form, "locked": False}))
+
+    assert ["--recompress-flate" in command.argv for command in commands] == harder
+    assert all(("--linearize" in each.argv) == (profile == "web") for each in commands if "qpdf" in each.argv)
+
+
 def test_the_names_of_commercial_engines_are_answered_to():
     assert operation("pdf", None, "optimize").answers_to("3heights")
     assert not operation("pdf", None, "pdf/a").answers_to("bcl")
