@@ -122,7 +122,7 @@ class Cell:
         home = self.named(WORK if WORK in self.room.write else TMP)
         found = {"PATH": confinement.PATH, "HOME": home, "TMPDIR": home, "LANG": "C.UTF-8"}
         if not self.tier.maps:
-            found["FONTCONFIG_PATH"] = f"{inner_etc.folder() / 'fonts'}"
+            found["FONTCONFIG_PATH"] = f"{inner_etc.folder(None) / 'fonts'}"
         return found
 
     def _admit(self, identity: Identity) -> None:

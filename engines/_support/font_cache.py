@@ -34,7 +34,7 @@ def fill(tier: Tier) -> None:
                 ["fc-cache"], cell=cell, deadline=time.monotonic() + SECONDS, environment=environment
             )
         for path in collect((made / "out").glob(f"{fonts.WRITTEN}/*.cache-*"), ""):
-            shutil.copy(path, inner_etc.folder() / "fonts" / fonts.CACHE)
+            shutil.copy(path, inner_etc.folder(None) / "fonts" / fonts.CACHE)
     except (TaskError, OSError) as error:
         log.warning("The fonts could not be looked at beforehand; each program does so itself: %s", error)
     finally:

@@ -27,10 +27,11 @@ NAMES = (
 
 
 @functools.cache
-def folder(system: Path | None = None) -> Path:
+def folder(system: Path | None) -> Path:
     """Return the copy of this process; it goes when the process ends.
 
-    :param system: the folder of another system, whose parts they are. Fonts are this machine's even so.
+    :param system: the folder of another system, whose parts they are; None for this machine's own. Fonts are
+        this machine's even so.
     """
     made = Path(tempfile.mkdtemp(prefix=f"athanor-etc-{os.getpid()}-"))
     atexit.register(erase, made)

@@ -199,7 +199,9 @@ def rules(room: Room, *, sockets: bool, devices: Sequence[str] = ()) -> list[tup
     """
     found = [(path, shim.READ) for path in (*SYSTEM, *MERGED)]
     found += [(f"/etc/{name}", shim.READ) for name in inner_etc.NAMES]
-    found += [(f"{folder}", shim.READ) for folder in (inner_etc.folder() / "fonts", fonts.folder()) if folder]
+    found += [
+        (f"{folder}", shim.READ) for folder in (inner_etc.folder(None) / "fonts", fonts.folder()) if folder
+    ]
     found += [(f"/proc/{name}", shim.READ) for name in FACTS]
     found += [(path, shim.READ | shim.WRITE_FILE) for path in DEVICES]
     found += [(path, shim.READ | shim.WRITE_FILE | shim.IOCTL_DEVICE) for path in devices]

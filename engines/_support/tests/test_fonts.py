@@ -122,7 +122,7 @@ def test_the_operator_s_fonts_are_seen_and_found_out_about_once(own_fonts, tier)
 
 @pytest.mark.needs("fc-match")
 def test_what_is_found_out_is_not_taken_from_who_could_write_it(own_fonts):
-    kept = inner_etc.folder() / "fonts" / fonts.CACHE
+    kept = inner_etc.folder(None) / "fonts" / fonts.CACHE
 
     assert said(["dash", "-c", "echo > /etc/fonts/cache/x; echo > /fonts/x; fc-cache -f"], "bubblewrap")
 
