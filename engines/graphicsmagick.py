@@ -19,7 +19,8 @@ READ = {
     *("webp", "xbm", "xcf", "xpm"),
 }
 WRITTEN = {"bmp", "gif", "jpg", "jxl", "pgm", "png", "pnm", "ppm", "tga", "tiff", "webp"}
-OPAQUE = {"bmp", "jpg", "pgm", "pnm", "ppm"}
+OPAQUE = {"bmp", "jpg", "jxl", "pgm", "pnm", "ppm"}
+"""What cannot be transparent, or is not written so by this version: JPEG XL."""
 LOSSY = {"jpg", "jxl", "webp"}
 INKED = {"jpg", "tiff"}
 CODERS = {"jpg": "jpeg"}

@@ -103,6 +103,8 @@ def _reachable():
         ("jod_simple.docx", "docx"),
     ):
         targets = {t for op in registry.named("convert") for s, t in op.conversions if s == source}
+        # There are no words in the picture.
+        targets -= {"txt"} if source == "png" else set()
         yield from ((sample, target) for target in sorted(targets))
     yield from (("jod_simple.xlsx", target) for target in ("csv", "ods", "tsv", "xls"))
     yield from (("jod_simple.pptx", target) for target in ("odp", "ppt"))

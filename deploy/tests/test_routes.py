@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from jobs import registry
+from jobs import planner
 
 
 def engines(source, target, engine=None):
-    return [hop.operation.engine for hop in registry.route("convert", source, target, engine=engine)]
+    return [hop.operation.engine for hop in planner.route("convert", source, target, engine=engine)]
 
 
 @pytest.mark.parametrize("source", ["md", "rst", "tex", "org", "textile", "ipynb"])
