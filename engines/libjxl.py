@@ -31,10 +31,11 @@ def decode(work: Work) -> list[Command]:
 def explain(words: str) -> TaskError | None:
     """Say what the programs' words mean."""
     known = (
+        "failed to decode",
         "Failed to decode",
+        "Getting pixel data",
+        "Decompress",
         "Reading image data failed",
-        "Getting pixel data failed",
-        "Decompress failed",
     )
     return OpenFailed() if any(each in words for each in known) else None
 
