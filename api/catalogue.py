@@ -163,7 +163,8 @@ def offers(crew: Crew | None) -> Iterator[Offer]:
             for source, target in sorted(record.conversions, key=lambda pair: (pair[0] or "", pair[1] or "")):
                 if (source, target, record.engine) not in seen:
                     seen.add((source, target, record.engine))
-                    yield Offer(record, source, target, is_default=False)
+                    # Where an engine has to be named, none is the default one's alternative.
+                    yield Offer(record, source, target, is_default=record.by_engine)
 
 
 def row(offer: Offer, crew: Crew) -> representations.Json:

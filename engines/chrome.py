@@ -126,7 +126,7 @@ def _operation(target: str, *, captured: bool) -> Operation:
         options=(URL, *OPTIONS[target]) if captured else OPTIONS[target],
         inputs=Inputs.NONE if captured else Inputs.EACH,
         # The name of an older one, which integrations still send.
-        aliases=frozenset({"wkhtml"}) if target == "pdf" else frozenset(),
+        aliases=frozenset({"wkhtml"}),
         tool=TOOL,
     )
 

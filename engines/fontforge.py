@@ -59,7 +59,7 @@ def explain(words: str) -> TaskError | None:
 TOOL = Tool(name="fontforge", argv=("fontforge", "-version"), pattern=r"fontforge (\d{8})")
 
 
-def _record(sources: set[str], targets: set[str], *, cost: float) -> Operation:
+def _record(sources: set[str], targets: set[str], *, cost: float, final: bool = False) -> Operation:
     return Operation(
         name="convert",
         engine="fontforge",
@@ -68,13 +68,16 @@ def _record(sources: set[str], targets: set[str], *, cost: float) -> Operation:
         run=Process(convert, explain=explain),
         conversions=pairs(sources, targets),
         cost=cost,
+        final=final,
         tool=TOOL,
     )
 
 
 OPERATIONS = (
-    _record(SOURCES - {"woff2"}, TARGETS, cost=1.0),
-    _record({"woff2"}, TARGETS - {"ttf", "otf"}, cost=1.0),
+    _record(SOURCES - {"woff2"}, TARGETS - {"svg"}, cost=1.0),
+    _record({"woff2"}, TARGETS - {"ttf", "otf", "svg"}, cost=1.0),
+    # It holds glyphs, and draws none.
+    _record(SOURCES, {"svg"}, cost=1.0, final=True),
     # What woff2's own tools do without touching the font.
     _record({"woff2"}, {"ttf", "otf"}, cost=1.2),
     _record(SOURCES, {"woff2"}, cost=1.2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from jobs.contract import Operation, Option, Tool, Work, pairs
@@ -150,6 +151,7 @@ def request(work: Work) -> dict[str, Any]:
         "otherwise": OTHERWISE.get(source),
         "export": EXPORTS[kind][target],
         "text": READ_AS.get(source),
+        "title": Path((*work.names, work.input.name)[0]).stem,
         "signature": SIGNATURES.get(source),
         "part": PARTS.get(source),
         "options": WRITTEN_AS.get(target),

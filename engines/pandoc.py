@@ -55,6 +55,13 @@ function Image(image)
   return image.caption
 end
 """
+# What says no title is called as its file, on white as paper is.
+PAGE = """function Meta(meta)
+  if not meta.title and not meta.pagetitle then meta.pagetitle = "{title}" end
+  if not meta.backgroundcolor then meta.backgroundcolor = "white" end
+  return meta
+end
+"""
 ICONV = {"utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 OUTSIDE = "The text brings in another file, which is not followed. Put its content into the text."
 
@@ -83,11 +90,11 @@ def convert(work: Work) -> list[Command]:
     text, before = _in_utf8(work)
     reading = ["pandoc", "--sandbox", f"--from={READ[source]}"]
     if PACKAGES & {source, target}:
-        script = work.output_dir / "outside.lua"
-        before.append(
-            Command(argv=["tee", f"{script}"], stdin=FILTER.encode(), outputs=(script,), quiet=True)
-        )
-        reading.append(f"--lua-filter={script}")
+        before.append(_script(work.output_dir / "outside.lua", FILTER))
+        reading.append(f"--lua-filter={work.output_dir / 'outside.lua'}")
+    if target == "html":
+        before.append(_script(work.output_dir / "page.lua", PAGE.format(title=_quoted(_title(work)))))
+        reading.append(f"--lua-filter={work.output_dir / 'page.lua'}")
     if target not in PACKAGES:
         return [*before, Command(argv=[*reading, *_look(work), "--", f"{text}"], outputs=(work.output,))]
     # What packages are made of is read from the disk, which a sandbox forbids; no text is read any more then.
@@ -99,6 +106,19 @@ def convert(work: Work) -> list[Command]:
         Command(argv=thinking, outputs=(thought,)),
         Command(argv=[*writing, "--", f"{thought}"], outputs=(work.output,)),
     ]
+
+
+def _script(path: Path, text: str) -> Command:
+    return Command(argv=["tee", f"{path}"], stdin=text.encode(), outputs=(path,), quiet=True)
+
+
+def _title(work: Work) -> str:
+    return Path((*work.names, work.input.name)[0]).stem
+
+
+def _quoted(text: str) -> str:
+    """Return what stands for a text between quotes in a script, whatever is in it."""
+    return "".join(f"\\{byte:03d}" for byte in text.encode())
 
 
 def _in_utf8(work: Work) -> tuple[Path, list[Command]]:

@@ -53,12 +53,12 @@ def _problem_of_engine(records: tuple[Operation, ...], engine: str | None) -> st
 
 
 def _refused_target(records: tuple[Operation, ...], target: str) -> str:
-    # What takes any format makes so few that they can be named.
     pairs = {pair for record in records for pair in record.conversions}
-    known = {end for source, end in pairs if end and source is None}
-    if target in known or any(source for source, _ in pairs):
+    known = sorted({end for _, end in pairs if end})
+    if target in known:
         return UNSUPPORTED
-    return f"The output_format must be one of: {', '.join(sorted(known))}."
+    named = f"The output_format must be one of: {', '.join(known)}."
+    return f"{UNSUPPORTED}. {named}" if any(source for source, _ in pairs) else named
 
 
 def _by_formats(

@@ -87,7 +87,7 @@ class _Problems(dict[str, list[str]]):
     def refuse(self) -> None:
         if not self:
             return
-        if all(texts == [choosing.UNSUPPORTED] for texts in self.values()):
+        if all(text.startswith(choosing.UNSUPPORTED) for texts in self.values() for text in texts):
             raise UnsupportedConversion(self)
         raise InvalidData(self)
 

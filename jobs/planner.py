@@ -190,6 +190,8 @@ def _leads(name: str, way: Way, target: str) -> bool:
 
 def _detour(record: Operation, target: str) -> float | None:
     """Return what it costs to go on from what a record makes; None where that makes no sense."""
+    if record.final:
+        return None
     return 0.0 if record.between else BETWEEN.get(target)
 
 

@@ -74,6 +74,10 @@ OFFERS = (
         conversions=frozenset({(None, "pdf"), (None, "png")}),
         inputs=Inputs.NONE,
     ),
+    *(
+        _operation("command", engine=engine, conversions=frozenset({(None, None)}), by_engine=True)
+        for engine in ("pages", "slowpages")
+    ),
     _operation(
         "watermark",
         _option("text"),

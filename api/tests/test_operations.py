@@ -66,6 +66,12 @@ def test_other_engines_come_with_alternatives_or_by_name(nobody):
     assert pairs(rows(nobody, f"{query}&filter[engine]=slowpages")) == [("pdf", "png", "slowpages")]
 
 
+def test_engines_that_must_be_named_are_all_listed(nobody):
+    found = rows(nobody, "filter[operation]=command")
+
+    assert pairs(found) == [(None, None, "pages"), (None, None, "slowpages")]
+
+
 def test_formats_are_the_conversions(nobody):
     found = rows(nobody, path="/v2/convert/formats")
 
@@ -237,7 +243,9 @@ def test_a_plan_names_the_hops(nobody):
     ("query", "fields"),
     [
         ("input_format=pdf&output_format=exe", {"output_format"}),
-        ("", {"output_format"}),
+        ("", {"input_format", "output_format"}),
+        ("operation=archive", {"output_format"}),
+        ("operation=watermark", {"input_format"}),
         ("operation=nonsense", {"operation"}),
         ("input_format=pdf&output_format=png&engine=nobody", {"output_format"}),
         ("input_format=pdf&output_format=png&engine_version=9", {"engine_version"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,7 +11,7 @@ from rest_framework.response import Response
 from api import catalogue, representations
 from api.representations import Json
 from jobs import fleet, planner, registry, routing, versions
-from jobs.contract import formats
+from jobs.contract import Operation, formats
 from jobs.contract.errors import EngineGone, InvalidData, UnsupportedConversion
 from jobs.crew import Crew
 from jobs.registry import Hop
@@ -54,6 +56,8 @@ class Plan(OpenEndpoint):
         records = registry.named(name)
         if not records:
             raise InvalidData({"operation": ["The operation is unknown."]})
+        if missing := _missing(records, source, target):
+            raise InvalidData({field: [f"The {field} field is required."] for field in missing})
         try:
             if any(record.conversions for record in records):
                 hops = routing.way(name, [source], target, engine=engine, version=version)
@@ -65,6 +69,16 @@ class Plan(OpenEndpoint):
         if not hops:
             raise UnsupportedConversion({"output_format": [UnsupportedConversion.message]})
         return Response({"data": _way(name, source, target, hops)})
+
+
+def _missing(records: Sequence[Operation], source: str, target: str) -> list[str]:
+    """Return the formats that have to be said, and are not."""
+    ends = [pair for record in records for pair in record.conversions]
+    needed = {
+        "input_format": not source and bool(ends) and all(start for start, _ in ends),
+        "output_format": not target and any(end for _, end in ends),
+    }
+    return [field for field, is_missing in needed.items() if is_missing]
 
 
 def _way(name: str, source: str, target: str, hops: tuple[Hop, ...]) -> Json:

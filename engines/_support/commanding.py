@@ -79,9 +79,8 @@ class Commanding:
                 return DiskFull()
             if outcome.returncode < 0:
                 return failure_of(outcome)
-            lines = [line.strip() for line in shown(outcome.words, cell).splitlines()]
-            last = next(filter(None, reversed(lines)), "")[:SHOWN]
-            return ConversionFailed(f"{program} ended with an error: {last}" if last else None)
+            cause = cause_of(program, shown(outcome.words, cell))
+            return ConversionFailed(f"{program} ended with an error: {cause}" if cause else None)
 
         return shown(launch(command, cell, context, failure=failure).words, cell)
 
@@ -95,6 +94,17 @@ def split(arguments: str) -> list[str]:
         return shlex.split(arguments)
     except ValueError:
         raise OptionProblem(OPEN_QUOTE) from None
+
+
+def cause_of(program: str, words: str) -> str:
+    """Return the line in which a failed program says why: its first complaint under its name, else its last.
+
+    What cannot open a picture complains of that first, and then of having none.
+    """
+    lines = [line for line in map(str.strip, words.splitlines()) if line not in {"", "Conversion failed!"}]
+    named = re.compile(rf"{program}[\w.-]*( \w+)?: ")
+    own = (line for line in lines if named.match(line) and " @ warning/" not in line)
+    return next(own, lines[-1] if lines else "").partition(" @ error/")[0][:SHOWN]
 
 
 def shown(words: str, cell: Cell) -> str:

@@ -35,10 +35,13 @@ def toned(stream: Any, video: Video) -> Any:
         return stream
     # Files that name their transfer only mean the primaries and matrix that go with it.
     known = {"tin": video.transfer, "pin": video.primaries or "bt2020", "min": video.matrix or "bt2020nc"}
+    # zscale wants sides that colours kept for squares of four divide, which those of images need not be.
+    stream = stream.filter("format", pix_fmts="yuv444p12le")
     stream = stream.filter("zscale", **known, t="linear", npl=_PEAK_NITS)
     stream = stream.filter("format", pix_fmts="gbrpf32le").filter("zscale", p="bt709")
     stream = stream.filter("tonemap", tonemap="hable", desat=0)
-    return stream.filter("zscale", t="bt709", m="bt709", r="limited").filter("format", pix_fmts="yuv420p")
+    stream = stream.filter("zscale", t="bt709", m="bt709", r="limited").filter("format", pix_fmts="yuv444p")
+    return stream.filter("format", pix_fmts="yuv420p")
 
 
 def shallow(stream: Any, video: Video) -> Any:

@@ -23,7 +23,7 @@ from com.sun.star.util import CloseVetoException
 from unoserver.converter import UnoConverter, get_doc_type
 
 from engines._support.child import Refused, serve
-from engines._support.libreoffice_input import COPY, as_utf8, check, prepared, separator
+from engines._support.libreoffice_input import COPY, as_utf8, check, prepared, separator, sheet_name
 from engines._support.libreoffice_office import start
 
 SERVICES = {
@@ -103,7 +103,7 @@ class Converter(UnoConverter):  # type: ignore[misc]
         if request.get("sheet") and path.parent != Path.cwd():
             # A copy may be changed, if only in memory; the input may not.
             path = Path(shutil.copyfile(path, Path(COPY).with_suffix(path.suffix))).absolute()
-        settings["ReadOnly"] = not request.get("sheet")
+        settings["ReadOnly"] = not request.get("sheet") and request.get("text") is None
         password = request.get("password")
         document, asked = self._load(path, {**settings, "Password": password} if password else settings)
         if document is None and not asked and request.get("otherwise"):
@@ -115,6 +115,9 @@ class Converter(UnoConverter):  # type: ignore[misc]
             raise Refused("PasswordRequired")
         if document is None:
             raise Refused("OpenFailed")
+        if request.get("text") is not None and request["kind"] == "sheet":
+            # Else it would be called as our copy is.
+            document.Sheets.getByIndex(0).Name = sheet_name(request["title"])
         return document
 
     def _load(self, path: Path, settings: Mapping[str, Any]) -> tuple[Any, bool]:

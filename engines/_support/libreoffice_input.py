@@ -22,6 +22,8 @@ PACKED = {".zabw": ".abw"}
 """Texts in gzip, and what is inside."""
 MOST = 256 * 1024 * 1024
 """Bytes of an unpacked text."""
+LONGEST_SHEET_NAME = 31
+"""Excel opens no file with a longer one."""
 SEPARATORS = ",;\t|"
 
 
@@ -71,13 +73,11 @@ def prepared(path: Path) -> Path:
 
 
 def as_utf8(path: Path) -> Path:
-    """Return the text in UTF-8 with a mark that says so: the file itself, or a copy beside the profile.
+    """Return a copy of the text in UTF-8 with a mark that says so, beside the profile.
 
     :raises Refused: when it is no text.
     """
     encoding = _encoding(path)
-    if encoding == "utf-8-sig":
-        return path
     copy = Path(COPY).with_suffix(path.suffix)
     with (
         path.open(encoding=encoding, errors="replace", newline="") as source,
@@ -85,6 +85,11 @@ def as_utf8(path: Path) -> Path:
     ):
         shutil.copyfileobj(source, target, LOOKED_AT)
     return copy.absolute()
+
+
+def sheet_name(name: str) -> str:
+    """Return what the only sheet of a table is called: as its file, without what no sheet may have."""
+    return re.sub(r"[\[\]*?:/\\]", "_", name.strip("' "))[:LONGEST_SHEET_NAME].rstrip("' ") or "Sheet1"
 
 
 def separator(path: Path) -> str:

@@ -48,6 +48,12 @@ def offer(target: str, *, captured: bool = False, source: str = "html") -> Opera
     return found
 
 
+@pytest.mark.parametrize("target", ["pdf", "png", "jpg"])
+@pytest.mark.parametrize("captured", [False, True])
+def test_the_older_name_is_known_for_every_format(target, captured):
+    assert offer(target, captured=captured).answers_to("wkhtml")
+
+
 def options_of(operation: Operation, given: dict[str, Any]) -> dict[str, Any]:
     known = {option.name: option for option in operation.options}
     return {name: option.default for name, option in known.items()} | {

@@ -188,8 +188,14 @@ def test_a_command_that_leaves_nothing_finishes_and_says_so(ran):
             "/input/import-1/none.mp4: No such file",
         ),
         ("ffmpeg", "ffprobe", "--nonsense", "ffprobe ended with an error"),
-        ("imagemagick", "convert", "/input/none.png /output/x.png", "convert ended with an error"),
-        ("graphicsmagick", "gm", "convert /input/none.png /output/x.png", "gm ended with an error"),
+        ("imagemagick", "convert", "/input/none.png /output/x.png", "unable to open image `/input/none"),
+        ("imagemagick", "identify", "/input/none.png", "unable to open image `/input/none.png'"),
+        (
+            "graphicsmagick",
+            "gm",
+            "convert /input/none.png /output/x.png",
+            "Unable to open file (/input/none.png",
+        ),
     ],
 )
 def test_a_command_that_fails_says_why(ran, engine, program, line, words):

@@ -1277,6 +1277,14 @@ def test_hdr10_looks_right_where_it_cannot_stay(run, bright, target, name):
         assert {found[key] for key in PQ} == {"bt709"}
 
 
+@pytest.mark.parametrize(("target", "name"), [("gif", "convert"), ("png", "thumbnail")])
+def test_hdr10_becomes_images_with_odd_sides(run, bright, target, name):
+    [path] = run(bright, target, name=name, width=200)
+
+    assert Image.open(path).size == (200, 113)
+    assert min(picture(path).getpixel((100, 90))) > 165
+
+
 def test_ten_bits_of_the_usual_range_are_kept_where_they_can_be(run, studio):
     source = make(
         studio / "deep.mov",

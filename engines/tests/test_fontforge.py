@@ -246,3 +246,9 @@ def test_fontforge_s_own_files_are_no_fonts_to_convert(tmp_path):
 
     for claimed in fontforge.SOURCES:
         assert not detection.agrees(claimed, finding)
+
+
+def test_nobody_goes_on_from_the_glyphs_in_an_svg():
+    final = {pair for record in fontforge.OPERATIONS if record.final for pair in record.conversions}
+
+    assert final == {(source, "svg") for source in fontforge.SOURCES}

@@ -139,7 +139,7 @@ def run(tmp_path):
     """Convert with the real office; return the files made."""
     count = iter(range(100))
 
-    def convert(path, target, *, seconds=60, source=None, **options):
+    def convert(path, target, *, seconds=60, source=None, name="", **options):
         source = source or path.suffix.removeprefix(".")
         op = operation(source, target)
         known = {o.name: o for o in op.options}
@@ -147,6 +147,7 @@ def run(tmp_path):
         out.mkdir()
         work = Work(
             inputs=(path,),
+            names=(name or path.name,),
             output_dir=out,
             input_format=source,
             output_format=target,
@@ -344,6 +345,21 @@ def test_print_areas_count_only_when_wanted(made, run):
     assert {"INSIDE", "OUTSIDE"} <= set(words(everything))
     assert "INSIDE" in words(areas)
     assert "OUTSIDE" not in words(areas)
+
+
+@pytest.mark.needs("soffice")
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("Umsätze 2026.csv", "Umsätze 2026"), ("a[1]*.csv", "a_1__"), ("n" * 99, "n" * 31), ("'.csv", "Sheet1")],
+)
+def test_the_sheet_of_a_table_is_named_after_its_file(run, tmp_path, name, title):
+    path = tmp_path / "in.csv"
+    path.write_text("Name;Größe\nMüller;1\n", "cp1252")
+
+    [book] = run(path, "xlsx", name=name)
+
+    with zipfile.ZipFile(book) as package:
+        assert f'<sheet name="{title}"' in package.read("xl/workbook.xml").decode()
 
 
 @pytest.mark.needs("soffice")

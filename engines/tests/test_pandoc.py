@@ -46,11 +46,12 @@ def plan(source, target, **facts):
 
 
 def test_text_is_read_in_the_sandbox():
-    [command] = plan("rst", "html", encoding="utf-8")
+    script, command = plan("rst", "html", encoding="utf-8")
 
+    assert script.argv == ["tee", "/output/page.lua"]
     assert command.argv == [
-        *("pandoc", "--sandbox", "--from=rst", "--to=html5", "--output=/output/in.html"),
-        *("--standalone", "--mathml", "--", "/input/in.rst"),
+        *("pandoc", "--sandbox", "--from=rst", "--lua-filter=/output/page.lua"),
+        *("--to=html5", "--output=/output/in.html", "--standalone", "--mathml", "--", "/input/in.rst"),
     ]
 
 
@@ -66,7 +67,7 @@ def test_what_is_written_out_of_the_sandbox_has_no_stranger_in_it():
     ("encoding", "code"), [("cp932", "cp932"), ("utf-8-sig", "utf-8"), ("euc_jp", "euc-jp")]
 )
 def test_other_encodings_are_turned_into_utf8_before(encoding, code):
-    decode, read = plan("md", "html", encoding=encoding)
+    decode, read = plan("md", "rst", encoding=encoding)
 
     assert decode.argv[:2] == ["iconv", f"--from-code={code}"]
     assert read.argv[-1] == "/output/text.md"
@@ -84,12 +85,18 @@ def run(tmp_path):
     """Convert with the real program; return the file made."""
     count = iter(range(100))
 
-    def convert(path, target, context=None):
+    def convert(path, target, context=None, name=""):
         source = path.suffix.removeprefix(".")
         [op] = [op for op in pandoc.OPERATIONS if op.offers(source, target)]
         out = tmp_path / f"out-{next(count)}"
         out.mkdir()
-        work = Work(inputs=(path,), output_dir=out, input_format=source, output_format=target)
+        work = Work(
+            inputs=(path,),
+            names=(name or path.name,),
+            output_dir=out,
+            input_format=source,
+            output_format=target,
+        )
         [file] = op.run(work, context or RunContext()).files
         return file.path
 
@@ -153,6 +160,21 @@ def test_documents_become_markup(run, written, source, target):
 
     assert "Chapter" in text
     assert "Grüße" in text or "Gr\\u252?\\u223?e" in text
+
+
+@pytest.mark.needs("pandoc")
+@pytest.mark.parametrize(
+    ("text", "title", "ground"),
+    [
+        ("Grüße", '&lt;b&gt;Ä"]] .. os.exit() --', "white"),
+        ("---\ntitle: Said\nbackgroundcolor: red\n---\nGrüße", "Said", "red"),
+    ],
+)
+def test_a_page_without_a_title_is_called_as_its_file(run, written, text, title, ground):
+    page = content(run(written("md", text), "html", name='<b>Ä"]] .. os.exit() --.md'))
+
+    assert f"<title>{title}</title>" in page
+    assert f"background-color: {ground};" in page
 
 
 @pytest.mark.needs("pandoc")

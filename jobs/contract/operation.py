@@ -188,6 +188,8 @@ class Operation:
     """Options of which at least one must be given."""
     between: bool = False
     """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
+    final: bool = False
+    """What it makes is not what others expect of its format, such as a font in an SVG: no route goes on."""
     by_engine: bool = False
     """The engine must be said: each of the operation's engines does something else."""
     inputs: Inputs = Inputs.EACH

@@ -91,7 +91,11 @@ def test_what_can_be_meant(operation, asked, expected, seen):
     ("operation", "asked", "problem"),
     [
         ("convert", {}, {"output_format": "The output_format field is required."}),
-        ("convert", {"output_format": "exe"}, {"output_format": choosing.UNSUPPORTED}),
+        (
+            "convert",
+            {"output_format": "exe"},
+            {"output_format": f"{choosing.UNSUPPORTED}. The output_format must be one of: pdf, png."},
+        ),
         ("convert", {"output_format": "pdf", "input_format": "png"}, {"output_format": choosing.UNSUPPORTED}),
         (
             "convert",
@@ -158,7 +162,9 @@ def test_an_engine_no_worker_had_is_not_there():
     assert choose(output_format="pdf", engine="painter").problems == {
         "engine": "The engine must be one of: shouter."
     }
-    assert choose(output_format="png").problems == {"output_format": choosing.UNSUPPORTED}
+    assert choose(output_format="png").problems == {
+        "output_format": f"{choosing.UNSUPPORTED}. The output_format must be one of: pdf."
+    }
     assert choose("archive", output_format="zip").problems == {
         "operation": "No worker here serves the operation archive."
     }

@@ -206,6 +206,16 @@ def test_the_order_of_records_decides_between_equals(offer):
     assert told(planner.route("convert", "docx", "png")) == ["docx-office-pdf", "pdf-pages-png"]
 
 
+def test_nothing_goes_on_from_what_is_final(offer):
+    other = engine("other", "docx", "pdf", final=True, cost=0.1)
+    offer(other, *EVERYBODY)
+
+    assert told(planner.route("convert", "docx", "pdf")) == ["docx-other-pdf"]
+    assert told(planner.route("convert", "docx", "png")) == ["docx-office-pdf", "pdf-pages-png"]
+    offer(other, engine("pages", "pdf", "png"))
+    assert planner.route("convert", "docx", "png") == ()
+
+
 def test_the_more_is_lost_on_the_way_the_more_it_costs():
     between = planner.BETWEEN
 
