@@ -9,8 +9,8 @@ from engines._support import colours, librsvg, watermark_text
 from engines._support.child import Refused
 from engines._support.picture_order import Size
 
-NO_PICTURE = "The watermark_image must be a picture, such as a PNG, JPG or SVG file."
-UNREADABLE = "The watermark_image could not be opened."
+NO_PICTURE = "The watermark's image must be a picture, such as a PNG, JPG or SVG file."
+UNREADABLE = "The watermark's image could not be opened."
 _LARGEST = 20_000
 
 
@@ -73,7 +73,7 @@ def text(options: Mapping[str, Any], size: Size) -> librsvg.Pixels:
     with librsvg.Drawing(_document(options, points, librsvg.Box(0, 0, 1, 1))) as drawing:
         box = drawing.extent(watermark_text.ID)
     if max(box.width, box.height) > _LARGEST:
-        raise Refused("ConversionFailed", "The watermark_text is too long for its font size.")
+        raise Refused("ConversionFailed", "The watermark's text is too long for its font size.")
     with librsvg.Drawing(_document(options, points, box)) as drawing:
         return drawing.draw(max(1, round(box.width)), max(1, round(box.height)))
 
