@@ -92,12 +92,15 @@ def merge(work: Work) -> Order:
 
 
 def watermark(work: Work) -> Order:
-    """Lay a text or an image on pages."""
-    image = work.related.get("image")
+    """Lay a text or an image on pages.
+
+    :raises ConversionFailed: when the task named for the image has no file.
+    """
+    image = watermark_options.image(work, "image")
     return {
         **_rewrite(work),
         "do": "watermark",
-        "image": f"{image[0]}" if image else None,
+        "image": f"{image}" if image else None,
         "options": {name: value for name, value in work.options.items() if name != "password"},
     }
 

@@ -167,3 +167,18 @@ def test_a_work_folder_of_somebody_else_is_said_in_a_line(tmp_path):
     assert ended.stderr.splitlines() == [
         f"CommandError: The work folder cannot be used: {data / 'work'} belongs to somebody else."
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["--queues", "storage,ffmepg"], {}),
+        ([], {"QUEUES": "ffmepg"}),
+        ([], {"SLOTS": "ffmepg=2,storage=4"}),
+    ],
+)
+def test_a_worker_of_no_such_queue_does_not_start(words, given, tmp_path):
+    ended = manage("worker", *words, folder=tmp_path, SECRET_KEY=GOOD, SEALING_KEYS=KEY, **given)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("CommandError: There is no queue ffmepg; there are: archivetool, ")

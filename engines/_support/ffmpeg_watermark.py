@@ -8,7 +8,7 @@ from typing import Any
 from jobs.contract import Command, Work
 from jobs.contract.errors import ConversionFailed
 
-from . import watermark_text
+from . import watermark_options, watermark_text
 from .ffmpeg_media import IMAGE_DEMUXERS, hardened
 
 IMAGE, TEXT = "watermark_image", "watermark_text"
@@ -28,7 +28,7 @@ def prepare(work: Work, *, size: tuple[int, int]) -> list[Command]:
     if not text:
         return []
     if not text.strip():
-        raise ConversionFailed("The watermark_text has nothing in it that could be seen.")
+        raise ConversionFailed("The watermark's text has nothing in it that could be seen.")
     points, percent = options.get("watermark_font_size") or 40, options.get("watermark_font_width_percent")
     argv = ["rsvg-convert", f"--export-id={watermark_text.ID}"]
     if percent:
@@ -36,7 +36,7 @@ def prepare(work: Work, *, size: tuple[int, int]) -> list[Command]:
         argv += [f"--width={max(1, round(size[0] * percent / 100))}", "--keep-aspect-ratio"]
     lines = text.splitlines()
     if points * max(len(lines), *map(len, lines)) > _LARGEST * (5 if percent else 1):
-        raise ConversionFailed("The watermark_text is too long for its font size.")
+        raise ConversionFailed("The watermark's text is too long for its font size.")
     document = watermark_text.document(
         text,
         font_name=options.get("watermark_font_name") or "Helvetica",
@@ -54,9 +54,7 @@ def watermark(pictures: Any, work: Work, *, size: tuple[int, int], pixels: str =
     :param pixels: the format that the pictures are to be in.
     :raises ConversionFailed: when the task named for the image made no file.
     """
-    if work.options.get(IMAGE):
-        if not work.related.get(IMAGE):
-            raise ConversionFailed("The task named in watermark_image has no file.")
+    if watermark_options.image(work):
         pictures = _laid(pictures, _image(work, width=size[0]), work, pixels=pixels)
     if work.options.get(TEXT):
         pictures = _laid(pictures, _opened(_text(work)), work, pixels=pixels)

@@ -7,7 +7,7 @@ import re
 from jobs.contract.errors import ConversionFailed, DiskFull, OpenFailed, TaskError
 
 _SUBTITLES = "The subtitles could not be read. Use an SRT, ASS or WebVTT file."
-_IMAGE = "The watermark_image could not be read. Use a PNG, JPG or WebP file."
+_IMAGE = "The watermark's image could not be read. Use a PNG, JPG or WebP file."
 _SAMPLE_RATE = "The audio codec does not support this sample_rate. Try 44100 or 48000."
 _CHANNELS = "The audio codec does not support this number of channels. Try 1 or 2."
 _COPY = "The output format cannot hold a stream as it is in this file. Choose another codec than copy."

@@ -73,7 +73,7 @@ def text(options: Mapping[str, Any], size: Size) -> librsvg.Pixels:
     with librsvg.Drawing(_document(options, points, librsvg.Box(0, 0, 1, 1))) as drawing:
         box = drawing.extent(watermark_text.ID)
     if max(box.width, box.height) > _LARGEST:
-        raise Refused("ConversionFailed", "The watermark_text is too long for its font size.")
+        raise Refused("ConversionFailed", "The watermark's text is too long for its font size.")
     with librsvg.Drawing(_document(options, points, box)) as drawing:
         return drawing.draw(max(1, round(box.width)), max(1, round(box.height)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.contract import Option, Work, limits
 
-from .watermark_options import COLOUR, as_conversion
+from .watermark_options import COLOUR, as_conversion, image
 
 SIDE = min(limits.IMAGE_SIDE, 32_000)
 SIZE = (
@@ -109,14 +109,17 @@ def quality(default: int | None = 75) -> Option:
 
 
 def request(work: Work) -> Mapping[str, Any]:
-    """Return what the child needs to know."""
-    image = work.related.get("watermark_image")
+    """Return what the child needs to know.
+
+    :raises ConversionFailed: when the task named for a watermark has no file.
+    """
+    mark = image(work)
     return {
         "source": f"{work.input}",
         "source_format": work.input_format,
         "target": f"{work.output}",
         "target_format": work.output_format,
-        "watermark_image": f"{image[0]}" if image else None,
+        "watermark_image": f"{mark}" if mark else None,
         "options": {"strip": True, "auto_orient": True, **work.options},
     }
 

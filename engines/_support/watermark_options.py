@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from jobs.contract import Option, Work
+from jobs.contract.errors import ConversionFailed
 
 FONTS = (
     *("Andale Mono", "Arial", "Arial Black", "Arial Bold", "Arial Bold Italic", "Arial Italic"),
@@ -105,6 +107,18 @@ OPERATION_OPTIONS = tuple(
 )
 """The same for the watermark operation, which takes one of ``text`` and ``image``."""
 ONE_OF = ("text", "image")
+
+
+def image(work: Work, option: str = "watermark_image") -> Path | None:
+    """Return the image to lay over, where the work has one.
+
+    :raises ConversionFailed: when the task named for it has no file.
+    """
+    if not work.options.get(option):
+        return None
+    if not work.related.get(option):
+        raise ConversionFailed("The task named for the watermark's image has no file.")
+    return work.related[option][0]
 
 
 def as_conversion(work: Work, **more: Any) -> Work:

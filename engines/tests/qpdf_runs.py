@@ -43,7 +43,7 @@ def run(
         output_dir=out,
         input_format="pdf",
         output_format="pdf",
-        options=read(name, **options),
+        options=read(name, **options, **({"image": "logo"} if image else {})),
         related={"image": (image,)} if image else {},
     )
     context = RunContext()

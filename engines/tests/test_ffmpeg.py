@@ -160,7 +160,7 @@ def test_an_mp3_has_a_variable_bitrate_unless_told_otherwise(given, wanted):
         ("mp4", {"trim_start": "2", "trim_end": "1"}, "The trim_end must be later than the trim_start."),
         ("mp4", {"subtitles_mode": "hard"}, "There are no subtitles to draw"),
         ("mp4", {"subtitles_mode": "soft", "subtitles": "sub"}, "tasks named in subtitles have no file"),
-        ("mp4", {"watermark_image": "logo"}, "named in watermark_image has no file"),
+        ("mp4", {"watermark_image": "logo"}, "named for the watermark's image has no file"),
         ("mp4", {"subtitles_mode": "copy", "subtitles_language": "fra"}, "no subtitles in the language fra"),
     ],
 )
@@ -950,7 +950,7 @@ def test_an_image_that_is_none_is_refused(run, dark, studio):
     bad = studio / "in-9.png"
     bad.write_bytes(b"nothing like a picture")
 
-    with pytest.raises(ConversionFailed, match="watermark_image could not be read"):
+    with pytest.raises(ConversionFailed, match="watermark's image could not be read"):
         run(dark, "mp4", watermark_image="logo", related={"watermark_image": (bad,)})
 
 

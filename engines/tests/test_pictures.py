@@ -112,7 +112,7 @@ def test_the_request_names_formats_files_and_options():
         output_dir=Path("out"),
         input_format="png",
         output_format="webp",
-        options={"width": 10, "strip": False},
+        options={"width": 10, "strip": False, "watermark_image": "logo"},
         related={"watermark_image": (Path("related/0.svg"),)},
     )
 
@@ -122,7 +122,7 @@ def test_the_request_names_formats_files_and_options():
         "target": "out/in.webp",
         "target_format": "webp",
         "watermark_image": "related/0.svg",
-        "options": {"width": 10, "strip": False, "auto_orient": True},
+        "options": {"width": 10, "strip": False, "watermark_image": "logo", "auto_orient": True},
     }
 
 
@@ -676,6 +676,7 @@ def test_an_image_gets_the_size_asked_for(options, size, bench, tmp_path):
     picture = bench.picture(
         *(tmp_path / "white.png", "png", "png"),
         related={"watermark_image": (tmp_path / "0.png",)},
+        watermark_image="logo",
         **{f"watermark_image_{side}": value for side, value in options.items()},
     )
 
@@ -700,8 +701,20 @@ def test_every_frame_gets_the_watermark(bench, samples):
 def test_a_watermark_that_is_no_picture_is_refused_by_name(name, halves, bench, tmp_path):
     (tmp_path / name).write_bytes(b"not a picture")
 
-    with pytest.raises(errors.TaskError, match="watermark_image"):
-        bench.run(halves, "png", "png", related={"watermark_image": (tmp_path / name,)})
+    with pytest.raises(errors.TaskError, match="watermark's image"):
+        bench.run(
+            halves,
+            "png",
+            "png",
+            watermark_image="logo",
+            related={"watermark_image": (tmp_path / name,)},
+        )
+
+
+@needs_magick
+def test_a_watermark_whose_task_made_nothing_fails(halves, bench):
+    with pytest.raises(errors.ConversionFailed, match="has no file"):
+        bench.run(halves, "png", "png", watermark_image="logo")
 
 
 # --- Files that are damaged, wrong, or hostile

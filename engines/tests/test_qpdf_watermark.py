@@ -99,13 +99,20 @@ def words(file, *options):
     ).stdout
 
 
+def test_an_image_whose_task_made_nothing_is_no_watermark():
+    work = Work(inputs=(Path("in/in.pdf"),), output_dir=Path("out"), options=read("watermark", image="logo"))
+
+    with pytest.raises(ConversionFailed, match="has no file"):
+        qpdf.watermark(work)
+
+
 def test_the_planner_passes_the_options_and_where_the_image_lies():
     work = Work(
         inputs=(Path("in/in.pdf"),),
         output_dir=Path("out"),
         input_format="pdf",
         output_format="pdf",
-        options=read("watermark", text="x", password="p"),
+        options=read("watermark", text="x", image="logo", password="p"),
         related={"image": (Path("related/0.png"),)},
     )
 
@@ -122,7 +129,7 @@ def test_the_planner_passes_the_options_and_where_the_image_lies():
         "font_color": "#000000",
         "font_name": "Helvetica",
         "font_align": "left",
-        "image": None,
+        "image": "logo",
         "image_width": None,
         "image_height": None,
         "image_width_percent": None,

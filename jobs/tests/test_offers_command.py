@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from jobs import fleet
 
@@ -67,3 +68,14 @@ def test_there_is_no_such_route(words, said):
 
     with pytest.raises(CommandError, match=said):
         call_command("route", *words)
+
+
+@pytest.mark.parametrize("words", [["offers"], ["route", "txt", "pdf"]])
+def test_without_a_database_the_remedy_is_told(words, monkeypatch):
+    def look():
+        raise OperationalError("no such table: jobs_worker")
+
+    monkeypatch.setattr(fleet, "look", look)
+
+    with pytest.raises(CommandError, match=r"run manage\.py migrate"):
+        call_command(*words)

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from jobs import fleet, planner, registry, versions
 from jobs.crew import Crew
+
+NO_DATABASE = "The database tells who is alive, and cannot be read: check the settings, run manage.py migrate"
 
 
 class Command(BaseCommand):
@@ -25,7 +28,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print the table, and the numbers below it."""
-        crew = None if options["declared"] else fleet.look().live
+        try:
+            crew = None if options["declared"] else fleet.look().live
+        except DatabaseError as error:
+            raise CommandError(f"{NO_DATABASE}, or ask with --declared.") from error
         names = [options["operation"]] if options["operation"] else list(dict.fromkeys(_names()))
         counts: Counter[str] = Counter()
         for name in names:

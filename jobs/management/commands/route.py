@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from jobs import fleet, planner, registry, routing
 from jobs.contract import formats
 from jobs.contract.errors import EngineGone
+
+from .offers import NO_DATABASE
 
 
 class Command(BaseCommand):
@@ -35,6 +38,8 @@ class Command(BaseCommand):
             hops = routing.way(name, [source], target, **asked)
         except EngineGone as error:
             raise CommandError(error.message) from error
+        except DatabaseError as error:
+            raise CommandError(f"{NO_DATABASE}.") from error
         if not hops:
             raise CommandError(f"Nobody brings {source} to {target or 'that'}.")
         live = fleet.look().live

@@ -29,6 +29,9 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"The work folder cannot be used: {error}") from error
         asked = tuple(name for name in options["queues"].split(",") if name) or settings.ATHANOR_QUEUES
+        known = registry.queues()
+        if unknown := sorted({*asked, *settings.ATHANOR_SLOTS}.difference(known)):
+            raise CommandError(f"There is no queue {', '.join(unknown)}; there are: {', '.join(known)}.")
         try:
             slots = station.slots_for(asked)
         except registry.confinement().Unsafe as error:
