@@ -9,8 +9,8 @@ from engines._support import colours, librsvg, watermark_text
 from engines._support.child import Refused
 from engines._support.picture_order import Size
 
-NO_PICTURE = "The image of the watermark must be a picture, such as a PNG, JPG or SVG file."
-UNREADABLE = "The image of the watermark could not be opened."
+NO_PICTURE = "The watermark's image must be a picture, such as a PNG, JPG or SVG file."
+UNREADABLE = "The watermark's image could not be opened."
 _LARGEST = 20_000
 
 
