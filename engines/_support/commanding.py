@@ -27,6 +27,8 @@ NOTHING = f"The command ended well, and left no file in {OUTPUT}."
 OPEN_QUOTE = "The arguments have a quote that is not closed, or end in a backslash."
 SHOWN = 300
 """How many characters of a failed command's last words a customer is told."""
+_CLOSING = re.compile(r"Conversion failed!|frame=|video:|convert: no images defined")
+"""How lines begin that tools end with whatever went wrong."""
 _FOLDER = re.compile(rf"(?<![\w./-])(?:{INPUT}|{OUTPUT})(?![\w.-])")
 
 
@@ -79,8 +81,7 @@ class Commanding:
                 return DiskFull()
             if outcome.returncode < 0:
                 return failure_of(outcome)
-            lines = [line.strip() for line in shown(outcome.words, cell).splitlines()]
-            last = next(filter(None, reversed(lines)), "")[:SHOWN]
+            last = telling(shown(outcome.words, cell))[:SHOWN]
             return ConversionFailed(f"{program} ended with an error: {last}" if last else None)
 
         return shown(launch(command, cell, context, failure=failure).words, cell)
@@ -102,6 +103,12 @@ def shown(words: str, cell: Cell) -> str:
     for inside in (INPUT, OUTPUT, CODE):
         words = words.replace(cell.named(inside), inside)
     return "".join(char for char in words.replace("\r\n", "\n") if char in "\n\t\r" or _is_shown(char))
+
+
+def telling(words: str) -> str:
+    """Return the last line that tells a cause, or just the last."""
+    lines = [line for line in map(str.strip, reversed(words.splitlines())) if line]
+    return next((line for line in lines if not _CLOSING.match(line)), next(iter(lines), ""))
 
 
 def _is_shown(char: str) -> bool:

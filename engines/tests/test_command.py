@@ -188,7 +188,7 @@ def test_a_command_that_leaves_nothing_finishes_and_says_so(ran):
             "/input/import-1/none.mp4: No such file",
         ),
         ("ffmpeg", "ffprobe", "--nonsense", "ffprobe ended with an error"),
-        ("imagemagick", "convert", "/input/none.png /output/x.png", "convert ended with an error"),
+        ("imagemagick", "convert", "/input/none.png /output/x.png", "unable to open image"),
         ("graphicsmagick", "gm", "convert /input/none.png /output/x.png", "gm ended with an error"),
     ],
 )
@@ -275,3 +275,16 @@ def test_folders_that_a_command_makes_are_kept(tmp_path, ran):
     assert "list.m3u8" in found
     assert any(name.startswith("parts/") for name in found)
     assert all(path.stat().st_nlink == 1 for path in found.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("", ""),
+        ("Conversion failed!\n", "Conversion failed!"),
+        ("it broke\nvideo:2kB\n\nConversion failed!\n", "it broke"),
+        ("convert: not allowed `HTTP'\nconvert: no images defined `x.png'", "convert: not allowed `HTTP'"),
+    ],
+)
+def test_of_a_failure_s_words_the_last_that_tells_something_is_shown(words, line):
+    assert commanding.telling(words) == line
