@@ -46,6 +46,11 @@ def found(queues: Collection[str], *, but: Collection[str] = ()) -> Iterator[tup
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def missing(queues: Collection[str], here: Collection[str]) -> list[str]:
+    """Return the engines of these queues that are not here."""
+    return sorted(each for queue in queues for each in registry.engines_of(queue) if each not in here)
+
+
 def systems() -> list[Path]:
     """Return the folders of other systems that can be used here; the log says why others cannot."""
     folders = [Path(text).resolve() for text in settings.ATHANOR_ENGINE_ROOTS]
