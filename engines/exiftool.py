@@ -79,7 +79,8 @@ def _anew(work: Work, written: Path) -> Command:
 
 def _password(work: Work) -> bytes:
     password = work.options["password"]
-    return f"-password\n{password}\n".encode() if password else b""
+    # A line of its own would lose a space it begins with, and be a comment where it begins with #.
+    return f"-api\nPassword={password}\n".encode() if password else b""
 
 
 def said(found: Mapping[str, Any], name: str) -> dict[str, str]:

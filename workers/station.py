@@ -96,6 +96,10 @@ class Worker:
                     return
                 self.tools[engine] = found
                 self._slots.ring(registry.engines()[engine].queue)
+            if not self._asked.is_set():
+                log.info("Serving %s.", ", ".join(sorted(self.tools)) or "no engine")
+                if missing := versions.missing(self.queues, self.tools):
+                    log.info("Not served, for they are not here or do not answer: %s.", ", ".join(missing))
             self._asked.set()
             self._gone.wait(ASK_AGAIN_SECONDS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import time
@@ -46,6 +47,11 @@ def found(queues: Collection[str], *, but: Collection[str] = ()) -> Iterator[tup
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+def missing(queues: Collection[str], here: Collection[str]) -> list[str]:
+    """Return the engines of these queues that are not here."""
+    return sorted(each for queue in queues for each in registry.engines_of(queue) if each not in here)
+
+
 def systems() -> list[Path]:
     """Return the folders of other systems that can be used here; the log says why others cannot."""
     folders = [Path(text).resolve() for text in settings.ATHANOR_ENGINE_ROOTS]
@@ -56,8 +62,16 @@ def systems() -> list[Path]:
         return []
     for folder in folders:
         if not (folder / "usr/bin").is_dir():
-            log.error("ATHANOR_ENGINE_ROOTS names %s, which holds no system.", folder)
+            _complain(folder)
     return [folder for folder in folders if (folder / "usr/bin").is_dir()]
+
+
+@functools.cache
+def _complain(folder: Path) -> None:
+    # Once: they are looked at again and again.
+    log.error(
+        "ATHANOR_ENGINE_ROOTS names %s, which holds no system; folders are separated by commas.", folder
+    )
 
 
 def _versions(record: Operation, roots: Sequence[Path]) -> Found:

@@ -7,12 +7,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jobs.contract import limits
+from jobs.contract import limits, tools
 
 from . import fonts, inner_etc
 from .room import Profile, Room
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = tools.PATH
 SYSTEM = (
     *("/usr", "/opt/google", "/var/cache/fontconfig", "/var/lib/ghostscript"),
     # LibreOffice's installation has links to its extensions there, and does not start where it may not look.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jobs.contract import Command, Context, OptionProblem, Result, Work, names, paths
 from jobs.contract.erasing import erase
-from jobs.contract.errors import ConversionFailed, DiskFull, TaskError
+from jobs.contract.errors import ConversionFailed, DiskFull, EngineTimeout, TaskError, Timeout
 
 from . import inner_code
 from .cells import USUAL, Cell
@@ -24,6 +24,7 @@ from .room import CODE, INPUT, OUTPUT, Profile, Room
 
 BIN = Path("/usr/bin")
 NOTHING = f"The command ended well, and left no file in {OUTPUT}."
+HANGS = "The command did not end in time. Ask for less, or split it."
 OPEN_QUOTE = "The arguments have a quote that is not closed, or end in a backslash."
 SHOWN = 300
 """How many characters of a failed command's last words a customer is told."""
@@ -82,7 +83,11 @@ class Commanding:
             cause = cause_of(program, shown(outcome.words, cell))
             return ConversionFailed(f"{program} ended with an error: {cause}" if cause else None)
 
-        return shown(launch(command, cell, context, failure=failure).words, cell)
+        try:
+            return shown(launch(command, cell, context, failure=failure).words, cell)
+        except EngineTimeout:
+            # It does what the customer wrote: it would again.
+            raise Timeout(HANGS) from None
 
 
 def split(arguments: str) -> list[str]:

@@ -11,7 +11,7 @@ from engines import command
 from engines._support import commanding
 from engines.tests.context import RunContext
 from jobs.contract import Inputs, OptionProblem, Work
-from jobs.contract.errors import ConversionFailed, Stopped, TooMuchOutput
+from jobs.contract.errors import ConversionFailed, EngineTimeout, Stopped, Timeout, TooMuchOutput
 
 pytestmark = pytest.mark.needs("ffmpeg", "ffprobe", "convert", "identify", "gm")
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -281,3 +281,15 @@ def test_folders_that_a_command_makes_are_kept(tmp_path, ran):
     assert "list.m3u8" in found
     assert any(name.startswith("parts/") for name in found)
     assert all(path.stat().st_nlink == 1 for path in found.values())
+
+
+def test_a_command_that_hangs_is_not_tried_again(ran, monkeypatch):
+    def hang(*_args, **_more):
+        raise EngineTimeout
+
+    monkeypatch.setattr(commanding, "launch", hang)
+
+    with pytest.raises(Timeout, match="did not end in time") as failure:
+        ran("ffmpeg", "ffmpeg", "-version")
+
+    assert failure.value.retry.attempts == 1

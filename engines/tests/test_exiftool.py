@@ -302,6 +302,16 @@ def test_a_protected_pdf_is_opened_and_stays_protected(read, write, tmp_path):
     assert reader.metadata.title == "New"
 
 
+@pytest.mark.parametrize("password", ["#1", " ", " =x^", '"$@\\'])
+def test_a_password_may_hold_what_means_something_to_the_tool(password, read, write, tmp_path):
+    path = protected(tmp_path / "in.pdf", password)
+
+    assert read(path, password=password)["Title"] == "Old"
+    assert (
+        PdfReader(write(path, {"Title": "New"}, password=password), password=password).metadata.title == "New"
+    )
+
+
 def test_the_password_is_on_no_command_line(tmp_path, out):
     path = protected(tmp_path / "in.pdf", "geheim")
     record, work = running.work_for(

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 from .operation import Tool
 
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, whatever the worker's own environment says."""
 Ask = Callable[[Sequence[str]], str]
 """Runs a command line and returns what it printed."""
 
@@ -17,7 +19,7 @@ def installed(tool: Tool) -> bool:
     """Tell whether the program is there, or the package."""
     if tool.package:
         return _of_package(tool.package) is not None
-    return shutil.which(tool.argv[0]) is not None
+    return shutil.which(tool.argv[0], path=PATH) is not None
 
 
 def version(tool: Tool, ask: Ask) -> str | None:

@@ -39,6 +39,10 @@ def test_what_answers_is_here_and_what_has_no_program_too():
     assert found("good", "hangs", "missing", "plain") == {"good": {"7.1.5": None}, "plain": {}}
 
 
+def test_what_is_not_here_of_the_queues_is_named():
+    assert versions.missing(["good", "hangs", "missing"], ["good", "plain"]) == ["hangs", "missing"]
+
+
 def test_only_engines_of_the_queues_are_asked_and_not_those_that_are_known():
     assert found("plain") == {"plain": {}}
     assert found("good", "plain", but=["good"]) == {"plain": {}}
