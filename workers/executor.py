@@ -179,7 +179,8 @@ class _Performance:
         done = self.task.hop > 0 and row.done
         kept = routing.format_of(self.task, row)
         origin = "" if self.last else row.origin
-        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, origin=origin))
+        name = self.names.final(row.name, row.dir) if self.last else row.name
+        self.staged.append(services.Staged(stored, name, row.dir, format=kept, done=done, origin=origin))
 
     def _run_on(self, rows: list[File]) -> Result:
         # Not by what is staged: an operation may make no file.
