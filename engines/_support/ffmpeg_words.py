@@ -7,7 +7,7 @@ import re
 from jobs.contract.errors import ConversionFailed, DiskFull, OpenFailed, TaskError
 
 _SUBTITLES = "The subtitles could not be read. Use an SRT, ASS or WebVTT file."
-_IMAGE = "The watermark_image could not be read. Use a PNG, JPG or WebP file."
+_IMAGE = "The image of the watermark could not be read. Use a PNG, JPG or WebP file."
 _SAMPLE_RATE = "The audio codec does not support this sample_rate. Try 44100 or 48000."
 _CHANNELS = "The audio codec does not support this number of channels. Try 1 or 2."
 _COPY = "The output format cannot hold a stream as it is in this file. Choose another codec than copy."
@@ -33,6 +33,8 @@ _MEANINGS: tuple[tuple[str, TaskError], ...] = (
     ),
     (r"\.(srt|ass|ssa|vtt|sub|smi|txt): Invalid", ConversionFailed(_SUBTITLES)),
     (r"\.(png|jpg|jpeg|webp|bmp|tiff|svg): Invalid", ConversionFailed(_IMAGE)),
+    (r"/related/(watermark_)?image/[\w.]+: Invalid", ConversionFailed(_IMAGE)),
+    (r"/related/subtitles/[\w.]+: Invalid", ConversionFailed(_SUBTITLES)),
     (r"Cannot determine format of input stream [1-9]", ConversionFailed(_IMAGE)),
     (r"(?i)sample rate \d+ is not supported|unsupported sample rate", ConversionFailed(_SAMPLE_RATE)),
     (r"(?i)invalid sample rate|sample rate not supported", ConversionFailed(_SAMPLE_RATE)),

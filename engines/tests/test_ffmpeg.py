@@ -304,6 +304,9 @@ def test_progress_of_an_unknown_length_tells_what_is_done():
         ("/a/in.mp4: Invalid data found when processing input", OpenFailed),
         ("[hls] Format not on whitelist 'mov'\nin.mp4: Invalid argument", OpenFailed),
         ("/a/in.srt: Invalid data found when processing input", ConversionFailed),
+        ("/related/image/0.docx: Invalid data found when processing input", ConversionFailed),
+        ("/related/watermark_image/0: Invalid data found when processing input", ConversionFailed),
+        ("/related/subtitles/0.docx: Invalid data found when processing input", ConversionFailed),
         ("av_interleaved_write_frame(): No space left on device", DiskFull),
         ("[webm] Only VP8 or VP9 or AV1 video and Vorbis", ConversionFailed),
     ],
@@ -950,7 +953,7 @@ def test_an_image_that_is_none_is_refused(run, dark, studio):
     bad = studio / "in-9.png"
     bad.write_bytes(b"nothing like a picture")
 
-    with pytest.raises(ConversionFailed, match="watermark_image could not be read"):
+    with pytest.raises(ConversionFailed, match="image of the watermark could not be read"):
         run(dark, "mp4", watermark_image="logo", related={"watermark_image": (bad,)})
 
 
