@@ -144,6 +144,7 @@ def test_the_sentence_never_promises_too_much(before, after, sentence):
 
 def test_the_names_of_commercial_engines_are_answered_to():
     assert operation("pdf", None, "optimize").answers_to("3heights")
+    assert operation("pdf", None, "pdf/a").answers_to("3heights")
     assert not operation("pdf", None, "pdf/a").answers_to("bcl")
 
 
