@@ -153,6 +153,7 @@ OPERATIONS = (
     Operation(
         name="pdf/a",
         engine="ghostscript",
+        aliases=frozenset({"3heights"}),
         queue="ghostscript",
         help="Make a PDF/A for archives, which veraPDF has found to conform; else the task fails and names"
         " the rules. Colours become sRGB; forms are drawn into the pages; scripts, attachments and tags go.",

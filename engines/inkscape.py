@@ -16,8 +16,6 @@ VECTORS = ("eps", "pdf", "ps", "svg")
 """What its own option can turn words into shapes for."""
 METAFILES = ("emf", "svgz", "wmf")
 EXTENSIONS = Path("/usr/share/inkscape/extensions")
-R14 = "org.ekips.output.dxf_outlines"
-"""Its better DXF: curves, circles and layers."""
 
 
 def convert(work: Work) -> list[Command]:
@@ -38,10 +36,15 @@ def render(work: Work) -> list[Command]:
 
 
 def outlines(work: Work) -> list[Command]:
-    """Plan a DXF: words become shapes first, since it would leave them out."""
+    """Plan a DXF: words become shapes first, since it would leave them out.
+
+    Its own writer is asked without it: around that it crashes on pages of letters.
+    """
     shapes = work.output_dir / "shapes.svg"
     first = [*_argv(shapes, "svg"), "--export-text-to-path", f"{work.input}"]
-    second = [*_argv(work.output, "dxf"), f"--export-extension={R14}", f"{shapes}"]
+    # Curves, circles and layers; lines that go on as one.
+    second = ["/usr/bin/python3", f"{EXTENSIONS / 'dxf_outlines.py'}", "--POLY=true"]
+    second += [f"--output={work.output}", f"{shapes}"]
     return [Command(argv=first, outputs=(shapes,)), Command(argv=second, outputs=(work.output,))]
 
 

@@ -192,7 +192,8 @@ class _Performance:
         done = self.task.hop > 0 and row.done
         kept = routing.format_of(self.task, row)
         between = {} if self.last else {"origin": row.origin, "came_as": self._came_as(row)}
-        self.staged.append(services.Staged(stored, row.name, row.dir, format=kept, done=done, **between))
+        name = self.names.final(row.name, row.dir) if self.last else row.name
+        self.staged.append(services.Staged(stored, name, row.dir, format=kept, done=done, **between))
 
     def _came_as(self, row: File) -> str:
         return row.came_as if self.task.hop else routing.format_of(self.task, row)

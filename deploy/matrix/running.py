@@ -18,6 +18,8 @@ from .trials import Sample, Trial
 AT_ONCE = 4
 NOT_CLEAR = {"INTERNAL_ERROR", "UNKNOWN_ERROR", "ENGINE_UNAVAILABLE", "WORKER_LOST", "TIMEOUT"}
 """Codes that say something went wrong with us, not what is wrong with the file."""
+NOT_OF_WHOLE = {"ENGINE_CRASHED", "INPUT_QUARANTINED", "MEMORY_EXCEEDED"}
+"""Codes that are no answer to a file with which nothing is wrong."""
 LEAKS = ("/work/", "/tmp/", "/var/", "Traceback", "athanor-")
 CONVERTED, REFUSED, BAD = "converted", "refused", "bad"
 MEMBERS = 25
@@ -86,7 +88,8 @@ class Runs:
         told = {task["name"]: task for task in job["tasks"]}
         did = told["do"]
         if did["status"] != "finished":
-            return refusal(did["code"] or "", did["message"] or "")
+            kind, code, message = refusal(did["code"] or "", did["message"] or "")
+            return (BAD if code in NOT_OF_WHOLE and not trial.sample.fault else kind), code, message
         if trial.operation == "metadata":
             found = (did["result"] or {}).get("metadata")
             return (CONVERTED, "", "") if found else (BAD, "NO_METADATA", "")

@@ -31,6 +31,8 @@ _MEANINGS: tuple[tuple[str, TaskError], ...] = (
         r"Codec not supported|Unknown encoder '\w+_nvenc'|does not support required",
         ConversionFailed(_GRAPHICS),
     ),
+    (r"/related/(watermark_)?image/[\w.]+: Invalid", ConversionFailed(_IMAGE)),
+    (r"/related/subtitles/[\w.]+: Invalid", ConversionFailed(_SUBTITLES)),
     (r"\.(srt|ass|ssa|vtt|sub|smi|txt): Invalid", ConversionFailed(_SUBTITLES)),
     (r"\.(png|jpg|jpeg|webp|bmp|tiff|svg): Invalid", ConversionFailed(_IMAGE)),
     (r"Cannot determine format of input stream [1-9]", ConversionFailed(_IMAGE)),

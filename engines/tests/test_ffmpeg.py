@@ -304,6 +304,7 @@ def test_progress_of_an_unknown_length_tells_what_is_done():
         ("/a/in.mp4: Invalid data found when processing input", OpenFailed),
         ("[hls] Format not on whitelist 'mov'\nin.mp4: Invalid argument", OpenFailed),
         ("/a/in.srt: Invalid data found when processing input", ConversionFailed),
+        ("/related/watermark_image/0: Invalid data found when processing input", ConversionFailed),
         ("av_interleaved_write_frame(): No space left on device", DiskFull),
         ("[webm] Only VP8 or VP9 or AV1 video and Vorbis", ConversionFailed),
     ],
@@ -313,6 +314,15 @@ def test_complaints_are_understood(words, kind):
 
     assert type(error) is kind
     assert "/" not in error.message
+
+
+@pytest.mark.parametrize("ending", ["png", "docx", "srt"])
+def test_what_comes_to_a_video_is_blamed_by_its_option(ending):
+    subtitles = ffmpeg_words.explain(f"/related/subtitles/0.{ending}: Invalid argument")
+    image = ffmpeg_words.explain(f"/related/watermark_image/0.{ending}: Invalid argument")
+
+    assert "The subtitles could not" in subtitles.message
+    assert "The image of the watermark could not" in image.message
 
 
 def test_other_words_are_not_explained():

@@ -155,6 +155,7 @@ def test_streams_are_packed_anew_only_where_nothing_else_is_done(profile, form, 
 
 def test_the_names_of_commercial_engines_are_answered_to():
     assert operation("pdf", None, "optimize").answers_to("3heights")
+    assert operation("pdf", None, "pdf/a").answers_to("3heights")
     assert not operation("pdf", None, "pdf/a").answers_to("bcl")
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -130,6 +131,16 @@ def test_a_dxf_has_the_shapes_and_the_words_as_shapes(convert, drawing, tmp_path
     assert re.search(r"\$ACADVER\s+1\s+AC1014", with_words)
     assert "SPLINE" in without
     assert with_words.count("SPLINE") > without.count("SPLINE")
+
+
+@pytest.mark.needs("mutool")
+def test_a_page_of_letters_becomes_a_dxf(convert, samples, tmp_path):
+    page = ["mutool", "draw", "-q", "-o", f"{tmp_path}/page%d.svg", f"{samples / 'tika_text.pdf'}", "1"]
+    subprocess.run(page, check=True)
+
+    assert (
+        convert((tmp_path / "page1.svg").rename(tmp_path / "in.svg"), "dxf").read_text().count("SPLINE") > 99
+    )
 
 
 def test_a_dxf_becomes_a_drawing_of_its_shapes_and_no_larger(convert, tmp_path):

@@ -266,6 +266,23 @@ def test_names_follow_the_filename_option(owner, run_all):
     assert names == {"c": ["page-1.pdf", "page-2.pdf"], "d": ["x.pdf", "x-2.pdf"]}
 
 
+def test_files_that_wait_for_others_are_named_like_them(owner, run_all):
+    wanted = {"operation": "convert", "input": ["a", "b", "e"], "output_format": "png"}
+    job = create(
+        owner,
+        a=make("%PDF-1.4", name="x.pdf"),
+        b=make(name="y.txt"),
+        e=make("%PDF-1.4", name="x.pdf"),
+        c={**wanted, "filename": "page-%d.png"},
+        d=wanted,
+    )
+
+    run_all()
+
+    names = {name: [f.name for f in Task.objects.get(job=job, name=name).files.all()] for name in "cd"}
+    assert names == {"c": ["page-1.png", "page-2.png", "page-3.png"], "d": ["x.png", "y.png", "x-2.png"]}
+
+
 def test_contents_reach_the_operation(owner, run_all):
     job = create(owner, a={"operation": "import/raw", "file": "ünicode\r\n", "filename": "u.txt"})
 
