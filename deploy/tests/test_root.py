@@ -83,10 +83,11 @@ def test_programs_of_a_system_see_its_files_and_none_of_this_machine(system, tmp
     assert theirs > ours
     assert said(room, "readlink /bin; readlink /usr/bin/awk") == "usr/bin\n/etc/alternatives/awk\n"
     shown = said(
-        room, f"ls -d /etc/* {system} /home /root /var/lib/dpkg /etc/passwd 2>/dev/null; true"
+        room, f"ls -d /etc/* {system} /home /root /var/lib/dpkg /etc/shadow 2>/dev/null; true"
     ).split()
     assert "/etc/alternatives" in shown
-    assert not {f"{system}", "/home", "/root", "/var/lib/dpkg", "/etc/passwd"} & set(shown)
+    assert not {f"{system}", "/home", "/root", "/var/lib/dpkg", "/etc/shadow"} & set(shown)
+    assert all(line.startswith("engine:") for line in said(room, "cat /etc/passwd").splitlines())
     with pytest.raises(AssertionError, match=r"[Rr]ead-only"):
         said(room, "touch /usr/bin/x")
 
