@@ -139,12 +139,8 @@ LOOKS = {
 
 
 @pytest.mark.needs("pandoc")
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("target", LOOKS)
+@pytest.mark.parametrize(("source", "target"), [(s, t) for s in SOURCES for t in LOOKS if s != t])
 def test_markup_becomes_what_is_wanted(run, written, source, target):
-    if source == target:
-        pytest.skip("the same")
-
     text = content(run(written(source), target))
 
     for look in LOOKS[target]:
@@ -233,15 +229,20 @@ LEADING_OUT = {
 
 
 @pytest.mark.needs("pandoc")
-@pytest.mark.parametrize("name", LEADING_OUT)
-@pytest.mark.parametrize("target", ["html", "docx", "odt", "epub", "tex"])
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        (name, target)
+        for name in LEADING_OUT
+        for target in ("html", "docx", "odt", "epub", "tex")
+        if not name.endswith(f".{target}")
+    ],
+)
 def test_what_leads_outside_is_not_followed(run, written, tmp_path, name, target):
     # Beside the input, where the program can see it.
     secret, marker = tmp_path / "secret.txt", tmp_path / "marker"
     secret.write_text(SECRET)
     source = name.rpartition(".")[2]
-    if source == target:
-        pytest.skip("the same")
 
     for place in ("secret.txt", f"{secret}", "/input/secret.txt", "../input/secret.txt"):
         text = LEADING_OUT[name].format(file=place, marker=marker)
