@@ -322,7 +322,7 @@ def test_what_comes_to_a_video_is_blamed_by_its_option(ending):
     image = ffmpeg_words.explain(f"/related/watermark_image/0.{ending}: Invalid argument")
 
     assert "The subtitles could not" in subtitles.message
-    assert "The image of the watermark could not" in image.message
+    assert "The watermark's image could not" in image.message
 
 
 def test_other_words_are_not_explained():
