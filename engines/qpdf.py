@@ -254,7 +254,7 @@ OPERATIONS = (
         *MARK,
         one_of=watermark_options.ONE_OF,
     ),
-    _operation("pdf/encrypt", "Protect a PDF with passwords.", encrypt, *PROTECTION, one_of=PASSWORDS),
+    _operation("pdf/encrypt", "Protect a PDF with passwords.", encrypt, *PROTECTION, one_of=(PASSWORDS,)),
     _operation("pdf/decrypt", "Take a PDF's protection away.", decrypt),
     _operation("pdf/split-pages", "Make a PDF of every page.", split),
     _operation("pdf/extract-pages", "Keep some pages of a PDF.", extract, replace(PAGES, required=True)),

@@ -190,9 +190,9 @@ def _task(name: str, entry: Mapping[str, Any], problems: _Problems, *, prefix: s
     meant = choice.records or records
     for option in _options(meant):
         _check_option(option, meant, entry, draft, problems, prefix=prefix)
-    wanted = records[0].one_of
-    if wanted and not any(name in draft.payload for name in wanted):
-        problems.add(f"{prefix}{wanted[0]}", f"The {' or '.join(wanted)} field is required.")
+    for wanted in records[0].one_of:
+        if not any(name in draft.payload for name in wanted):
+            problems.add(f"{prefix}{wanted[0]}", f"The {' or '.join(wanted)} field is required.")
     return draft
 
 

@@ -106,7 +106,7 @@ OPERATION_OPTIONS = tuple(
     for option in OPTIONS
 )
 """The same for the watermark operation, which takes one of ``text`` and ``image``."""
-ONE_OF = ("text", "image")
+ONE_OF = (("text", "image"),)
 
 
 def image(work: Work, option: str = "watermark_image") -> Path | None:

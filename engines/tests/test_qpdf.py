@@ -165,8 +165,8 @@ def test_pages_are_bounded_however_often_they_are_named():
 
 
 def test_one_of_the_passwords_is_needed():
-    assert operation("pdf/encrypt").one_of == ("set_password", "set_owner_password")
-    assert operation("watermark").one_of == ("text", "image")
+    assert operation("pdf/encrypt").one_of == (("set_password", "set_owner_password"),)
+    assert operation("watermark").one_of == (("text", "image"),)
 
 
 # --- What is made

@@ -184,8 +184,12 @@ class Operation:
     """The engine that does it where no live worker has this one."""
     conversions: frozenset[Pair] = frozenset()
     options: tuple[Option, ...] = ()
-    one_of: tuple[str, ...] = ()
-    """Options of which at least one must be given."""
+    one_of: tuple[tuple[str, ...], ...] = ()
+    """Groups of options, of each of which at least one must be given."""
+    provider: str = ""
+    """The kind of storage it works with; a saved connection of that kind may say where and who."""
+    hidden: bool = False
+    """Asked for by ourselves only: no customer can, and nobody is shown it."""
     between: bool = False
     """What it makes has all that the input has, so that a route may pass through it, whatever the format."""
     final: bool = False

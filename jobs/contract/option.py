@@ -48,6 +48,8 @@ class Option:
     """Opens the input or chooses part of it: on a route the first engine that knows it obeys."""
     content: bool = False
     """Holds a file's content: kept in the file store, not in the row; comes as ``work.related``."""
+    place: bool = False
+    """Says where a customer's storage is, or proves who may use it: a saved connection may hold it."""
     check: Callable[[Any], Any] | None = None
     """A last look at a value that was read; returns it, perhaps tidied, or raises OptionProblem."""
 

@@ -18,7 +18,7 @@ TURN = Operation(
         Option(name="angle", type="integer", help="By how much."),
         Option(name="mirror", help="Which way."),
     ),
-    one_of=("angle", "mirror"),
+    one_of=(("angle", "mirror"),),
     aliases=frozenset({"pdftron"}),
 )
 SPELL = Operation(
