@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from jobs.models import Account
 
+pytest_plugins = ["deploy.servers.fixtures"]
+
 # Before Django reads its settings: tests own their data folder. Were the settings named in pyproject.toml,
 # they would be read before this.
 FOLDER = Path(tempfile.mkdtemp(prefix="athanor-tests-"))

@@ -22,7 +22,7 @@ from .repairing import (
     ring_again,
     take_from_dead,
 )
-from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
+from .running import claim, extend, fail, finish, hand_back, lost, ready, remember, tell_progress
 
 __all__ = [
     "UPLOAD",
@@ -47,6 +47,7 @@ __all__ = [
     "ready",
     "receive_upload",
     "release",
+    "remember",
     "reseal",
     "retry",
     "ring_again",

@@ -29,6 +29,8 @@ class RunContext:
     seconds: float = 60
     stop: Callable[[], str | None] = lambda: None
     percents: list[float] = field(default_factory=list)
+    loose_ends: list[str] = field(default_factory=list)
+    """What an earlier attempt left, and what this one begins."""
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.seconds
@@ -39,6 +41,9 @@ class RunContext:
 
     def progress(self, percent: float, message: str | None = None) -> None:
         self.percents.append(percent)
+
+    def begun(self, loose_end: str) -> None:
+        self.loose_ends.append(loose_end)
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
         raise AssertionError("transfers run no tool")
