@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 from jobs.contract import Context, Inputs, Operation, Output, Result, Work, formats, paths, urls
-from jobs.contract.errors import UploadFailed
+from jobs.contract.errors import Stopped, UploadFailed
 
 from ._support import limits, web
 
+LANES = 8
+"""How many files are sent at once."""
 # Not before what makes it a percent-encoded byte: %d0 is half a Cyrillic letter.
 _COUNTER = re.compile(r"%(?:0([1-9]))?d(?![0-9A-Fa-f])")
 
@@ -24,11 +29,24 @@ def store(work: Work, context: Context) -> Result:
     from ._support import sending  # the HTTP client is slow to import, and the API never needs it
 
     given = work.options["headers"] or {}
-    advance = _pace(work, context)
+    pace = _Pace(work.inputs, context)
     targets = [_parsed(text) for text in addresses(work.options["url"], work.names, work.folders)]
-    for path, name, target in zip(work.inputs, work.names, targets, strict=True):
-        sending.put(path, target, headers(given, target, name), limits.Watch(context), advance)
-    return Result(files=tuple(_sent(work)))
+    with ThreadPoolExecutor(LANES, thread_name_prefix="put") as pool:
+        # With what this thread knows to hide in the log.
+        sends = [
+            pool.submit(
+                copy_context().run, sending.put, path, target, headers(given, target, name), pace.watch, pace
+            )
+            for path, name, target in zip(work.inputs, work.names, targets, strict=True)
+        ]
+        try:
+            for sent in as_completed(sends):
+                sent.result()
+        except BaseException:
+            pace.end()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return Result(files=tuple(_outputs(work)))
 
 
 def addresses(url: str, names: tuple[str, ...], folders: tuple[str, ...]) -> list[str]:
@@ -70,25 +88,31 @@ def _parsed(text: str) -> urls.Url:
         raise UploadFailed("The url format is invalid, or too long with the names of the files.") from error
 
 
-def _sent(work: Work) -> Iterator[Output]:
+def _outputs(work: Work) -> Iterator[Output]:
     for path, name, folder in zip(work.inputs, work.names, work.folders, strict=True):
         yield Output(path=path, name=name, dir=folder)
 
 
-def _pace(work: Work, context: Context) -> Callable[[int], None]:
-    total = sum(map(_size, work.inputs)) or 1
-    done = 0
+class _Pace:
+    """Counts what all lanes have sent, and ends the others when one has failed."""
 
-    def advance(size: int) -> None:
-        nonlocal done
-        done += size
-        context.progress(100 * done / total)
+    def __init__(self, files: Sequence[Path], context: Context) -> None:
+        self.watch = limits.Watch(context)
+        self._context = context
+        self._total = sum(path.stat().st_size for path in files) or 1
+        self._sent = 0
+        self._lock = threading.Lock()
+        self._ended = False
 
-    return advance
+    def __call__(self, size: int) -> None:
+        with self._lock:
+            if self._ended:
+                raise Stopped
+            self._sent += size
+            self._context.progress(100 * self._sent / self._total)
 
-
-def _size(path: Path) -> int:
-    return path.stat().st_size
+    def end(self) -> None:
+        self._ended = True
 
 
 OPERATIONS = (

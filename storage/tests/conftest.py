@@ -111,7 +111,7 @@ class _Page(BaseHTTPRequestHandler):
             self.answer(b"", status)
 
     def put_status(self, argument: str) -> None:
-        self.put_inbox("", int(argument))
+        self.put_inbox("", int(argument.partition("/")[0]))
 
     def put_early(self, argument: str) -> None:
         self.answer(b"<Code>AccessDenied</Code>", int(argument.partition("/")[0]))

@@ -117,8 +117,7 @@ def test_each_of_several_files_has_its_url(site, into, url, wanted):
 
     sent = send(into, f"{site.url}{url}", files, folders=["", "f", ""])
 
-    assert [path for path, _ in site.asked] == wanted
-    assert list(site.put.values()) == [b"1", b"2", b"3"]
+    assert site.put == dict(zip(wanted, [b"1", b"2", b"3"], strict=True))
     assert sent == [("", "a.txt"), ("f", "größe #1?.txt"), ("", "A.TXT")]
 
 
@@ -156,6 +155,15 @@ def test_two_hundred_files(site, into):
     send(into, f"{site.url}/box/", files)
 
     assert site.put == {f"/box/{name}": content for name, content in files}
+
+
+def test_the_first_refusal_ends_the_others(site, into):
+    files = [("first.txt", b"1"), *((f"{number}.txt", bytes(1_000_000)) for number in range(100))]
+
+    with pytest.raises(UploadFailed, match="404 Not Found"):
+        send(into, f"{site.url}/status/404/%d", files)
+
+    assert len(site.asked) < 50
 
 
 @pytest.mark.parametrize(
