@@ -197,6 +197,17 @@ def test_a_bug_is_not_lost(tmp_path):
         bring(memory, tmp_path, key="a")
 
 
+def test_the_operator_gets_the_librarys_words_without_what_is_signed(tmp_path):
+    memory, context = Memory({"a": b"1"}), RunContext()
+    error = StorageRefused("no")
+    error.__cause__ = OSError("no such thing at /a/b?sv=1&sig=abc, he said")
+    memory.fails = [error]
+
+    with pytest.raises(StorageRefused):
+        bring(memory, tmp_path, context, key="a")
+    assert context.words == ["builtins.OSError: no such thing at /a/b?… he said"]
+
+
 def test_an_order_to_stop_is_heard_although_the_other_side_is_silent(tmp_path, monkeypatch):
     monkeypatch.setattr(lanes, "WIND_DOWN_SECONDS", 0.2)
     memory = Memory({"a": b"12345678"})
