@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from . import swift as openstack
 from .cutting import Cutter, cutter
 
 
@@ -15,3 +16,10 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]:
+    """OpenStack Swift with Keystone, and an S3 before it."""
+    with openstack.swift(tmp_path_factory.mktemp("swift")) as served:
+        yield served
