@@ -50,6 +50,7 @@ class Peer(Protocol):
         """Return what lies there unfinished: parts, blocks, temporary names."""
 
 
+@pytest.mark.provider
 class ProviderContract:
     """The cases. They run on loopback with real servers, through the operation's own records."""
 
