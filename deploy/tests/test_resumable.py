@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import socket
+import subprocess
 import time
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
 
 pytestmark = pytest.mark.stack
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "http.md"
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 BYTES = {**VERSION, "Content-Type": "application/offset+octet-stream"}
@@ -60,3 +65,15 @@ def test_a_killed_api_loses_nothing_that_came(stack):
     job = stack.job(out={"operation": "export/url", "input": task["id"]})
     [file] = stack.results(job).values()
     assert hashlib.sha256(file).digest() == hashlib.sha256(content).digest()
+
+
+def test_the_page_s_lines_work_when_pasted(stack, tmp_path):
+    first, *_, last = re.findall(r"^```sh\n(.+?)^```$", PAGE.read_text(), re.M | re.S)
+    text = (first + last).replace("http://127.0.0.1:8000", stack.about["url"])
+    text = text.replace("var/athanor.json", f"{stack.file}")
+
+    subprocess.run(["bash", "-c", text], cwd=tmp_path, timeout=120, check=True)
+
+    asked = {"filter[operation]": "import/upload", "per_page": 1}
+    [task] = stack.api.get("/v2/tasks", params=asked).json()["data"]
+    assert task["result"]["files"] == [{"filename": "big.bin", "size": 50_000_000}]
