@@ -22,6 +22,8 @@ from .request import (
 from .task import (
     AddressRefused,
     Cancelled,
+    ConnectionGone,
+    ConnectionUntested,
     ConversionFailed,
     DiskFull,
     DownloadFailed,
@@ -60,6 +62,8 @@ __all__ = [
     "BadRequest",
     "Cancelled",
     "Conflict",
+    "ConnectionGone",
+    "ConnectionUntested",
     "ConversionFailed",
     "DiskFull",
     "DownloadFailed",
