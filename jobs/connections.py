@@ -77,9 +77,16 @@ def place(record: Operation) -> dict[str, Option]:
     return {option.name: option for option in record.options if option.place}
 
 
-def parse(payload: Mapping[str, Any], *, owner: Account, known: Connection | None = None) -> Draft:
+def parse(
+    payload: Mapping[str, Any],
+    *,
+    owner: Account,
+    known: Connection | None = None,
+    by_operator: bool = False,
+) -> Draft:
     """Return the draft of a new connection, or of one that takes the place of a known one.
 
+    :param by_operator: who may also change one that uses the service's identity.
     :raises InvalidData: with every problem found, keyed by field, or by ``options.<name>``.
     """
     problems: dict[str, list[str]] = {}
@@ -90,7 +97,7 @@ def parse(payload: Mapping[str, Any], *, owner: Account, known: Connection | Non
         problems["provider"] = [f"The provider is {known.provider} and cannot be changed."]
     elif not isinstance(provider, str) or provider not in testers():
         problems["provider"] = [f"The provider must be one of: {', '.join(sorted(testers()))}."]
-    if known and known.workload_identity:
+    if known and known.workload_identity and not by_operator:
         problems["workload_identity"] = ["The connection uses the service's identity: ask the operator."]
     draft = Draft(f"{name}", f"{provider}")
     if "provider" not in problems:
