@@ -96,7 +96,10 @@ def form_for(row: Connection) -> type[KnownConnection]:
     fields: dict[str, Any] = {f"{PREFIX}{name}": _field(option, row) for name, option in _place(row).items()}
     held = sorted(row.options.keys() & _secrets(row))
     fields["forget"] = forms.MultipleChoiceField(
-        choices=[(name, name) for name in held], required=False, widget=forms.CheckboxSelectMultiple
+        label="Forget these secrets",
+        choices=[(name, name) for name in held],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     return type("ConnectionForm", (KnownConnection,), fields)
 
