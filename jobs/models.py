@@ -134,6 +134,8 @@ class Task(models.Model):
     """The tail of what the tools said, for the operator."""
     suspect = models.JSONField(null=True)
     """What its engine works on, or did last in this attempt: ``fingerprint``, ``sha256``, ``size``."""
+    loose_ends = models.JSONField(default=list)
+    """What its attempts began in a customer's storage, for a later one to end, such as an upload's id."""
     retry_of = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, related_name="retries")
 
     created_at = models.DateTimeField(auto_now_add=True)

@@ -51,6 +51,7 @@ def run_next(queue: str, station: Station) -> bool:
         hop=task.hop,
         hops=max(1, len(task.plan)),
         percent=task.percent,
+        loose_ends=list(task.loose_ends),
         system=tools.get(task.engine or "", {}).get(task.engine_version or ""),
     )
     secrets.hide(run.redact)

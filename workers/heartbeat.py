@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import Error, connections
 
 from jobs import secrets, services
+from jobs.contract.errors import Stopped
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class Run:
     """Where the engine's programs are, if not on this machine itself."""
     share: tuple[float, float] = (0, 100)
     """The part of the hop the present file is, in percent."""
+    loose_ends: list[str] = field(default_factory=list)
+    """What attempts of the task, this one too, have begun elsewhere."""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What the run was asked for, once its secrets are opened; none of them stays in what it says."""
 
@@ -69,9 +72,20 @@ class Run:
         """Return a text without the secrets the run works with."""
         return secrets.redactor(self.options)(text)
 
+    def begun(self, loose_end: str) -> None:
+        """Keep in the task's row what a later attempt must end if this one dies.
+
+        :raises Stopped: when the task is no longer ours.
+        """
+        self.loose_ends.append(loose_end)
+        if not services.remember(self.task, self.attempt, self.loose_ends):
+            self.stopped = self.stopped or LOST
+            raise Stopped(LOST)
+
     def record(self, *, argv: Sequence[str], output: str) -> None:
         """Keep a tool's command line and the tail of its words for the operator, without secrets."""
-        self.arguments.append(self.redact(" ".join(argv)))
+        if argv:
+            self.arguments.append(self.redact(" ".join(argv)))
         self.output.append(self.redact(output))
 
 

@@ -30,6 +30,10 @@ class _Quiet:
     owner: str = "bench"
     deadline: float = field(default_factory=lambda: time.monotonic() + 600)
     stopped: str | None = None
+    loose_ends: list[str] = field(default_factory=list)
+
+    def begun(self, loose_end: str) -> None:
+        """Nothing is left by a bench."""
 
     def progress(self, percent: float, message: str | None = None) -> None:
         """Nobody looks."""

@@ -16,6 +16,7 @@ class RunContext:
     stopped: str | None = None
     percents: list[float] = field(default_factory=list)
     messages: list[str | None] = field(default_factory=list)
+    loose_ends: list[str] = field(default_factory=list)
     recorded: list[tuple[list[str], str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -24,6 +25,9 @@ class RunContext:
     def progress(self, percent: float, message: str | None = None) -> None:
         self.percents.append(percent)
         self.messages.append(message)
+
+    def begun(self, loose_end: str) -> None:
+        self.loose_ends.append(loose_end)
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
         self.recorded.append((list(argv), output))

@@ -145,6 +145,16 @@ class Context(Protocol):
     def stopped(self) -> str | None:
         """Why the run must stop at once (cancelled, lease lost, draining), or None."""
 
+    @property
+    def loose_ends(self) -> Sequence[str]:
+        """What earlier attempts of the task had begun elsewhere, and have perhaps not ended."""
+
+    def begun(self, loose_end: str) -> None:
+        """Remember durably, before it is begun, what a later attempt must end if this one dies.
+
+        To be called by the thread that the run began in.
+        """
+
     def progress(self, percent: float, message: str | None = None) -> None:
         """Tell how far the run is, 0 to 100. Cheap; call it as often as you like."""
 

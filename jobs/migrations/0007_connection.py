@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("jobs", "0005_came_as"),
+        ("jobs", "0006_loose_ends"),
     ]
 
     operations = [

@@ -24,7 +24,7 @@ from .repairing import (
     ring_again,
     take_from_dead,
 )
-from .running import claim, extend, fail, finish, hand_back, lost, ready, tell_progress
+from .running import claim, extend, fail, finish, hand_back, lost, ready, remember, tell_progress
 
 __all__ = [
     "TEST_SECONDS",
@@ -51,6 +51,7 @@ __all__ = [
     "ready",
     "receive_upload",
     "release",
+    "remember",
     "reseal_connections",
     "reseal_tasks",
     "retry",

@@ -134,6 +134,11 @@ def tell_progress(pk: uuid.UUID, attempt: int, *, percent: int, message: str | N
     mine(pk, attempt).update(percent=percent, message=message)
 
 
+def remember(pk: uuid.UUID, attempt: int, loose_ends: list[str]) -> bool:
+    """Keep what an attempt has begun elsewhere, for the next one to end; False when the task was lost."""
+    return bool(mine(pk, attempt).update(loose_ends=loose_ends))
+
+
 @transaction.atomic
 def finish(
     task: Task,
@@ -156,6 +161,7 @@ def finish(
         queues.ring(step.operation.queue)
         return True
     done = {"ended_at": Now(), "percent": 100, "message": message, "result": dict(extra or {}), "credits": 0}
+    done["loose_ends"] = []
     if not mine(task.pk, task.attempt).update(status=Status.FINISHED, **done, **words):
         return False
     _publish(task, staged)

@@ -53,6 +53,7 @@ from .task import (
     TooMuchOutput,
     Unconfined,
     UploadFailed,
+    UploadUnreachable,
 )
 
 __all__ = [
@@ -107,4 +108,5 @@ __all__ = [
     "UnsupportedConversion",
     "UnsupportedMediaType",
     "UploadFailed",
+    "UploadUnreachable",
 ]

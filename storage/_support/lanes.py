@@ -1,0 +1,223 @@
+"""Moves objects side by side, each lane a thread, while the task's own thread hears when to stop."""
+
+from __future__ import annotations
+
+import contextvars
+import queue
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from types import TracebackType
+
+from jobs.contract import Context
+from jobs.contract.errors import AthanorError, FileTooLarge, Stopped, StorageUnreachable
+
+from . import limits
+from .place import Advance, Location, Open, Place
+
+LARGE = 16 * 1024 * 1024
+"""Bytes from which an object moves alone among its like, in parts of its own: memory stays flat."""
+TRIES = 3
+_QUERY = re.compile(r"\?[^\s'\"<>)]+")
+WIND_DOWN_SECONDS = 5.0
+"""How long lanes told to stop are waited for; one that hears nothing ends by itself when its line is idle."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """One thing to do with a storage."""
+
+    move: Callable[[Place, Advance], None]
+    size: int | None = 0
+    again: Callable[[], None] = lambda: None
+    """Takes away what a try left that broke off."""
+
+
+@dataclass
+class _Ask:
+    """A loose end to be remembered, by the task's thread: it is the one that knows the database."""
+
+    loose_end: str
+    done: threading.Event
+
+
+class Lanes:
+    """A storage, open for as long as the block lasts."""
+
+    def __init__(self, opened: Open, location: Location, context: Context) -> None:
+        self._open, self._location, self._context = opened, location, context
+        self._idle: list[Place] = []
+        self._opening = threading.Lock()
+        self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
+        """What lanes want remembered; None of each that has ended."""
+        self._moving = threading.Lock()
+        self._alone = threading.Semaphore()
+        self._moved = 0
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Lanes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for place in self._idle:
+            with suppress(Exception):
+                place.close()
+
+    def begun(self, loose_end: str) -> None:
+        """Have it remembered, and return when it is."""
+        ask = _Ask(loose_end, threading.Event())
+        self._asks.put(ask)
+        while not ask.done.wait(limits.LOOK_SECONDS):
+            self._go_on()
+
+    def run(self, loads: Sequence[Load]) -> None:
+        """Do all of it, in any order.
+
+        :raises Stopped: when the task is told to stop; lanes that hear it only later do no harm.
+        """
+        left = deque(loads)
+        total = 0 if any(load.size is None for load in loads) else sum(load.size or 0 for load in loads)
+        self._moved = 0
+        threads = [
+            threading.Thread(
+                # With what this thread knows to hide in the log.
+                target=contextvars.copy_context().run,
+                args=(self._lane, left),
+                name=f"lane-{number}",
+                daemon=True,
+            )
+            for number in range(min(self._open.lanes, len(loads)))
+        ]
+        for thread in threads:
+            thread.start()
+        self._look_after(len(threads), total)
+        if self._error:
+            self._record(self._error)
+            raise self._error
+
+    def _record(self, error: BaseException) -> None:
+        """Keep the library's own words for the operator."""
+        if (cause := error.__cause__) and not isinstance(cause, AthanorError):
+            words = f"{type(cause).__module__}.{type(cause).__name__}: {cause}"
+            # Signatures stand in queries.
+            self._context.record(argv=(), output=_QUERY.sub("?…", words))
+
+    def _look_after(self, lanes: int, total: int) -> None:
+        watch, ends = limits.Watch(self._context), 0.0
+        while lanes:
+            with suppress(queue.Empty):
+                ask = self._asks.get(timeout=limits.LOOK_SECONDS)
+                lanes -= ask is None
+                self._remember(ask)
+            if total:
+                self._context.progress(100 * self._moved / total)
+            if self._stop.is_set():
+                ends = ends or time.monotonic() + WIND_DOWN_SECONDS
+                if time.monotonic() > ends:
+                    return
+            else:
+                try:
+                    watch()
+                except AthanorError as error:
+                    self._fail(error)
+
+    def _remember(self, ask: _Ask | None) -> None:
+        if not ask:
+            return
+        try:
+            self._context.begun(ask.loose_end)
+        except Exception as error:  # noqa: BLE001 - the lane that waits hears that it is over
+            self._fail(error)
+        else:
+            ask.done.set()
+
+    def _lane(self, left: deque[Load]) -> None:
+        place: Place | None = None
+        try:
+            while left and not self._stop.is_set():
+                with suppress(IndexError):
+                    load = left.popleft()
+                    place = self._carry(load, place)
+        except BaseException as error:  # noqa: BLE001 - told by the task's own thread
+            self._fail(error)
+        finally:
+            if place:
+                self._give_back(place)
+            self._asks.put(None)
+
+    def _carry(self, load: Load, place: Place | None) -> Place:
+        is_large = load.size is None or load.size >= LARGE
+        with self._alone if is_large else nullcontext():
+            for tries in range(1, TRIES + 1):
+                place = place or self._take()
+                count = _Count(self)
+                try:
+                    load.move(place, count)
+                    return place
+                except StorageUnreachable:
+                    # What never answered waits for the task's next attempt; what broke off may go on at once.
+                    if tries == TRIES or not count.moved:
+                        raise
+                    count.take_back()
+                    load.again()
+                    if not self._open.shared:
+                        with suppress(Exception):
+                            place.close()
+                        place = None
+        raise AssertionError("the last try returns or raises")
+
+    def _take(self) -> Place:
+        if not self._open.shared:
+            with suppress(IndexError):
+                return self._idle.pop()
+            return self._open(self._location, self)
+        with self._opening:
+            if not self._idle:
+                self._idle.append(self._open(self._location, self))
+            return self._idle[0]
+
+    def _give_back(self, place: Place) -> None:
+        if not self._open.shared:
+            self._idle.append(place)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._moving:
+            self._error = self._error or error
+        self._stop.set()
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Stopped
+
+    def moved(self, size: int) -> None:
+        """Count bytes that moved.
+
+        :raises Stopped: when nothing more is to move.
+        """
+        self._go_on()
+        with self._moving:
+            self._moved += size
+
+
+class _Count:
+    """One try's share of the progress."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self.moved = 0
+
+    def __call__(self, size: int) -> None:
+        self._lanes.moved(size)
+        self.moved += size
+        if self.moved > limits.MAX_FILE_BYTES:
+            raise FileTooLarge
+
+    def take_back(self) -> None:
+        self._lanes.moved(-self.moved)
