@@ -101,20 +101,20 @@ def parse(
         problems["workload_identity"] = ["The connection uses the service's identity: ask the operator."]
     draft = Draft(f"{name}", f"{provider}")
     if "provider" not in problems:
-        read, wrong = read_options(draft.provider, payload.get("options") or {})
-        draft = Draft(draft.name, draft.provider, read)
+        good, wrong = checked(draft.provider, payload.get("options") or {})
+        draft = Draft(draft.name, draft.provider, good)
         problems |= {f"options.{key}" if key else "options": [text] for key, text in wrong.items()}
     if problems:
         raise InvalidData(problems)
     return draft
 
 
-def read_options(provider: str, options: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return what a connection is to hold, read, and the problems by option; empty for all of them."""
+def checked(provider: str, options: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return what a connection can hold, as given, and the problems by option; by none if all is wrong."""
     if not isinstance(options, Mapping):
         return {}, {"": "The options must be an object."}
     declared = place(testers()[provider])
-    read: dict[str, Any] = {}
+    good: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for name, value in options.items():
         if value is None or value == "":
@@ -126,10 +126,11 @@ def read_options(provider: str, options: Any) -> tuple[dict[str, Any], dict[str,
             problems[name] = f"The {name} is masked. Send the secret itself."
         else:
             try:
-                read[name] = declared[name].read(value)
+                declared[name].read(value)
+                good[name] = value
             except OptionProblem as problem:
                 problems[name] = f"{problem}"
-    return read, problems
+    return good, problems
 
 
 def _problem_of_name(name: Any, owner: Account, known: Connection | None) -> str:

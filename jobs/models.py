@@ -40,7 +40,7 @@ class Connection(models.Model):
     provider = models.CharField(max_length=50)
     """The kind of storage, as the records of its operations name it."""
     options = models.JSONField(default=dict)
-    """Options of these records that say where and who, read; each secret of them is sealed by itself."""
+    """What these records call the place, as it was given; each secret of it is sealed by itself."""
     workload_identity = models.BooleanField(default=False)
     """Whether it is asked as this service's own machine; only an operator can allow that."""
     created_at = models.DateTimeField(auto_now_add=True)

@@ -59,7 +59,7 @@ def test_its_secrets_are_sealed_each_by_itself(owner):
     assert secrets.opened(row.options, row=row.pk) == {
         **WHOLE,
         "private_key": f"key-{SECRET}",
-        "port": 2222,
+        "port": "2222",
     }
 
 
@@ -341,6 +341,13 @@ def test_of_every_real_provider_a_job_may_say_the_bucket(name):
     with_it = [option for option in real_places() if option.name == name]
 
     assert [option for option in with_it if not option.inside] == []
+
+
+@pytest.mark.parametrize("name", ["access_key_id", "client_email"])
+def test_of_every_real_provider_workload_identity_stands_for_who_asks(name):
+    with_it = [option for option in real_places() if option.name == name]
+
+    assert [option for option in with_it if not (option.secret or option.credential)] == []
 
 
 def test_no_real_provider_calls_a_place_as_we_call_a_connection_s_own():
