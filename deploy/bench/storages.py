@@ -206,7 +206,7 @@ def _ftpd(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _ftplib(location: Mapping[str, Any]) -> Alone:
-    client = ftplib.FTP()  # noqa: S321 - what is measured
+    client = ftplib.FTP()
     client.connect(location["host"], location["port"])
     client.login(location["username"], location["password"])
 

@@ -9,12 +9,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
 from jobs.contract import Context
-from jobs.contract.errors import AthanorError, FileTooLarge, Stopped, StorageUnreachable
+from jobs.contract.errors import AthanorError, FileTooLarge, Stopped, StorageUnreachable, TooMuchOutput
 
 from . import limits
 from .place import Advance, Location, Open, Place
@@ -48,15 +48,22 @@ class _Ask:
 class Lanes:
     """A storage, open for as long as the block lasts."""
 
-    def __init__(self, opened: Open, location: Location, context: Context) -> None:
+    def __init__(
+        self, opened: Open, location: Location, context: Context, *, most: int | None = None
+    ) -> None:
+        """Nothing is connected to yet.
+
+        :param most: how many bytes may move in one run.
+        """
         self._open, self._location, self._context = opened, location, context
         self._idle: list[Place] = []
         self._opening = threading.Lock()
+        self._let_in = self._is_over = False
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         """What lanes want remembered; None of each that has ended."""
         self._moving = threading.Lock()
         self._alone = threading.Semaphore()
-        self._moved = 0
+        self._moved, self._most = 0, most
         self._stop = threading.Event()
         self._error: BaseException | None = None
 
@@ -66,6 +73,9 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        with self._opening:
+            # A lane that comes back only later hangs up itself.
+            self._is_over = True
         for place in self._idle:
             with suppress(Exception):
                 place.close()
@@ -75,7 +85,7 @@ class Lanes:
         ask = _Ask(loose_end, threading.Event())
         self._asks.put(ask)
         while not ask.done.wait(limits.LOOK_SECONDS):
-            self._go_on()
+            self.go_on()
 
     def run(self, loads: Sequence[Load]) -> None:
         """Do all of it, in any order.
@@ -139,60 +149,63 @@ class Lanes:
             ask.done.set()
 
     def _lane(self, left: deque[Load]) -> None:
-        place: Place | None = None
+        lane = _Lane(self)
         try:
             while left and not self._stop.is_set():
-                with suppress(IndexError):
+                try:
                     load = left.popleft()
-                    place = self._carry(load, place)
+                except IndexError:
+                    break
+                lane.carry(load)
         except BaseException as error:  # noqa: BLE001 - told by the task's own thread
             self._fail(error)
         finally:
-            if place:
-                self._give_back(place)
+            if lane.place:
+                self._give_back(lane.place)
             self._asks.put(None)
 
-    def _carry(self, load: Load, place: Place | None) -> Place:
-        is_large = load.size is None or load.size >= LARGE
-        with self._alone if is_large else nullcontext():
-            for tries in range(1, TRIES + 1):
-                place = place or self._take()
-                count = _Count(self)
-                try:
-                    load.move(place, count)
-                    return place
-                except StorageUnreachable:
-                    # What never answered waits for the task's next attempt; what broke off may go on at once.
-                    if tries == TRIES or not count.moved:
-                        raise
-                    count.take_back()
-                    load.again()
-                    if not self._open.shared:
-                        with suppress(Exception):
-                            place.close()
-                        place = None
-        raise AssertionError("the last try returns or raises")
+    def carrying(self, load: Load) -> AbstractContextManager[object]:
+        """Let a large object wait until no other is on its way."""
+        return self._alone if load.size is None or load.size >= LARGE else nullcontext()
 
-    def _take(self) -> Place:
-        if not self._open.shared:
-            with suppress(IndexError):
-                return self._idle.pop()
-            return self._open(self._location, self)
+    def take(self) -> Place:
+        """Return a place for a lane. Whether we are let in is found out once, not by every lane."""
         with self._opening:
-            if not self._idle:
-                self._idle.append(self._open(self._location, self))
-            return self._idle[0]
+            self.go_on()
+            if self._idle:
+                return self._idle[0] if self._open.shared else self._idle.pop()
+            if not self._let_in or self._open.shared:
+                place = self._open(self._location, self)
+                self._let_in = True
+                if self._open.shared:
+                    self._idle.append(place)
+                return place
+        return self._open(self._location, self)
+
+    def hang_up(self, place: Place) -> bool:
+        """Close a lane's place, if it is its own; tell whether it was."""
+        if not self._open.shared:
+            with suppress(Exception):
+                place.close()
+        return not self._open.shared
 
     def _give_back(self, place: Place) -> None:
-        if not self._open.shared:
-            self._idle.append(place)
+        with self._opening:
+            if not self._open.shared and not self._is_over:
+                self._idle.append(place)
+                return
+        self.hang_up(place)
 
     def _fail(self, error: BaseException) -> None:
         with self._moving:
             self._error = self._error or error
         self._stop.set()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Return if anything more is to be done.
+
+        :raises Stopped: when not.
+        """
         if self._stop.is_set():
             raise Stopped
 
@@ -200,22 +213,54 @@ class Lanes:
         """Count bytes that moved.
 
         :raises Stopped: when nothing more is to move.
+        :raises TooMuchOutput: when that is more than all may be.
         """
-        self._go_on()
+        self.go_on()
         with self._moving:
             self._moved += size
+            is_too_much = self._most is not None and self._moved > self._most
+        if is_too_much:
+            raise TooMuchOutput
 
 
-class _Count:
-    """One try's share of the progress."""
+class _Lane:
+    """One lane, with the place it has open."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
+        self.place: Place | None = None
+
+    def carry(self, load: Load) -> None:
+        """Move one object; what broke off is tried again at once, what never answered is not."""
+        with self._lanes.carrying(load):
+            for tries in range(1, TRIES + 1):
+                self._lanes.go_on()
+                self.place = self.place or self._lanes.take()
+                count = _Count(self._lanes)
+                try:
+                    return load.move(self.place, count)
+                except StorageUnreachable:
+                    if tries == TRIES or not count.moved:
+                        raise
+                    count.take_back()
+                    load.again()
+                    if self._lanes.hang_up(self.place):
+                        self.place = None
+        raise AssertionError("the last try returns or raises")
+
+
+class _Count:
+    """One try's share of the progress; its parts may count at once."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._counting = threading.Lock()
         self.moved = 0
 
     def __call__(self, size: int) -> None:
         self._lanes.moved(size)
-        self.moved += size
+        with self._counting:
+            self.moved += size
         if self.moved > limits.MAX_FILE_BYTES:
             raise FileTooLarge
 

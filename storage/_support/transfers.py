@@ -96,7 +96,7 @@ class _Provider:
         :raises StorageRefused: when the storage says no, or there is nothing.
         :raises StorageUnreachable: when it does not answer, or breaks off again and again.
         """
-        with Lanes(self.opened, work.options, context) as lanes:
+        with Lanes(self.opened, work.options, context, most=OUTPUT_BYTES) as lanes:
             items = self._items(work, lanes)
             targets = [work.output_dir / f"{number}" for number in range(len(items))]
             lanes.run([_fetching(*each) for each in zip(items, targets, strict=True)])
