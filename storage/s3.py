@@ -173,15 +173,11 @@ class S3:
         self, source: Path, span: range, advance: Advance, request: str, **asked: Any
     ) -> tuple[bytes, dict[str, Any]]:
         """Return the MD5 of what was sent, and the answer."""
-        with parts.Part(source, span, advance) as part, self._writing():
+        with parts.Part(source, span, advance) as part:
             md5 = part.md5()
-            answer = getattr(self._client, request)(
-                Bucket=self._bucket,
-                Body=part if span else b"",
-                ContentMD5=base64.b64encode(md5).decode(),
-                **asked,
-            )
-        return md5, answer
+            asked |= {"Body": part if span else b"", "ContentMD5": base64.b64encode(md5).decode()}
+            with self._writing():
+                return md5, getattr(self._client, request)(Bucket=self._bucket, **asked)
 
     def _complete(self, named: dict[str, Any], tags: Sequence[str], tag: str) -> dict[str, Any]:
         numbered = [{"ETag": each, "PartNumber": number} for number, each in enumerate(tags, 1)]
