@@ -128,7 +128,7 @@ def _failed(error: Exception, asked: Asked) -> TaskError:
         return refusals.refused(f"the certificate of {asked.where} is not valid", "endpoint")
     if isinstance(error, exceptions.ParamValidationError):
         return refusals.refused("it cannot be asked for this", "bucket", "key")
-    if isinstance(error, parsers.ResponseParserError | exceptions.InvalidRegionError):
+    if isinstance(error, parsers.ResponseParserError):
         return refusals.refused("what answers is no S3", "endpoint")
     broke = (
         exceptions.ConnectionClosedError,

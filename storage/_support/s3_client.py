@@ -61,6 +61,7 @@ def client(location: Location, connections: int) -> Any:
     events.register_first("request-created.s3", functools.partial(_going, is_going=False))
     events.register_last("request-created.s3", functools.partial(_going, is_going=True))
     events.register_first("before-send.s3", _Reach())
+    events.register_last("before-parameter-build.s3", _stay)
     return made
 
 
@@ -100,8 +101,13 @@ def _going(request: Any, *, is_going: bool, **_: Any) -> None:
         request.data.is_going = is_going
 
 
+def _stay(context: dict[str, Any], **_: Any) -> None:
+    # The library would look for the bucket's region by itself, and never end where HEAD is redirected too.
+    context["s3_redirect"]["redirected"] = True
+
+
 class _Reach:
-    """Asks for every host whether we connect there: another region is another host."""
+    """Asks whether we connect to a host, once for each."""
 
     def __init__(self) -> None:
         self._known: set[tuple[str, int]] = set()
