@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from jobs.contract.errors import StorageRefused, StorageUnreachable
 
-from ._support import parts, refusals, s3_answers, s3_client, s3_options, side_by_side
+from ._support import parts, refusals, s3_answers, s3_client, s3_line, s3_options, side_by_side
 from ._support.lanes import LARGE
 from ._support.limits import CHUNK
 from ._support.place import Advance, Item, Location, Trail
 from ._support.transfers import transfers
 
 MOST_PARTS = 10_000
+MOST_PAGES = 1000
 RESUMED = 5
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _OF_PARTS = re.compile(r'"?([0-9a-f]{32}-\d+)"?')
@@ -35,7 +36,8 @@ class S3:
     lanes: ClassVar[int] = 8
 
     def __init__(self, location: Location, trail: Trail) -> None:
-        self._client = s3_client.client(location, self.lanes + parts.WIDTH)
+        self._line = s3_line.Line(self.lanes + parts.WIDTH)
+        self._client = s3_client.client(location, self._line)
         self._location, self._trail = location, trail
         self._bucket: str = location["bucket"]
         self._where = urlsplit(self._client.meta.endpoint_url).hostname or ""
@@ -57,13 +59,15 @@ class S3:
                 # Which refusal it is only a GET tells.
                 answer = self._client.get_object(Bucket=self._bucket, Key=key)
                 answer["Body"].close()
-        return Item(key, answer["ContentLength"], answer.get("ETag", ""))
+            return Item(key, answer["ContentLength"], answer.get("ETag", ""))
 
     def items(self, prefix: str) -> Iterator[Item]:
         """Yield the objects whose keys begin so."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         with self._asking("bucket", self._bucket, "list"):
-            for page in pages:
+            for number, page in enumerate(pages):
+                if number == MOST_PAGES:
+                    raise refusals.refused("its list does not end", "key_prefix")
                 for each in page.get("Contents", ()):
                     yield Item(each["Key"], each["Size"], each.get("ETag", ""))
 
@@ -114,7 +118,7 @@ class S3:
         with self._asking("key", item.key, "read"):
             answer: dict[str, Any] = self._client.get_object(Bucket=self._bucket, Key=item.key, **wanted)
         # Some know no conditions, others no ranges.
-        if answer["ContentLength"] != len(span) or answer.get("ETag", "") != item.version:
+        if answer.get("ContentLength") != len(span) or answer.get("ETag", "") != item.version:
             answer["Body"].close()
             raise refusals.altered(item.key)
         return answer
@@ -163,7 +167,7 @@ class S3:
                 sent = list(sending)
             digest = hashlib.md5(b"".join(part for part, _ in sent), usedforsecurity=False).hexdigest()
             tag = f"{digest}-{len(sent)}"
-            return tag, self._complete(named, [answer["ETag"] for _, answer in sent], tag)
+            return tag, self._complete(named, [answer.get("ETag", "") for _, answer in sent], tag)
         except BaseException:
             with suppress(StorageRefused, StorageUnreachable):
                 self._abort(named)
@@ -206,7 +210,7 @@ class S3:
 
     def close(self) -> None:
         """Hang up."""
-        self._client.close()
+        self._line.close()
 
     def _writing(self) -> AbstractContextManager[None]:
         return self._asking("bucket", self._bucket, "write to")

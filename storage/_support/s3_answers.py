@@ -75,7 +75,7 @@ def translated(asked: Asked) -> Iterator[None]:
         yield
     except ClientError as error:
         raise answered(error.response, asked) from error
-    except (BotoCoreError, ResponseParserError, HTTPError, OSError) as error:
+    except (BotoCoreError, ResponseParserError, HTTPError, KeyError, OSError) as error:
         if ours := next((each for each in _chain(error) if isinstance(each, AthanorError)), None):
             raise ours from None
         raise _failed(error, asked) from error
@@ -128,7 +128,7 @@ def _failed(error: Exception, asked: Asked) -> TaskError:
         return refusals.refused(f"the certificate of {asked.where} is not valid", "endpoint")
     if isinstance(error, exceptions.ParamValidationError):
         return refusals.refused("it cannot be asked for this", "bucket", "key")
-    if isinstance(error, parsers.ResponseParserError):
+    if isinstance(error, parsers.ResponseParserError | KeyError):
         return refusals.refused("what answers is no S3", "endpoint")
     broke = (
         exceptions.ConnectionClosedError,

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import functools
-import ssl
 import threading
 from typing import Any
-from urllib.parse import urlsplit
 
 from jobs.contract import outbound
 from jobs.contract.errors import StorageRefused
-from jobs.contract.urls import PORTS
 
-from .door import CONNECT_SECONDS, IDLE_SECONDS
-from .parts import Part
 from .place import Location
+from .s3_line import Line
 
 _making = threading.Lock()
 """Two clients are never made at once of one session."""
 TRIES = 2
 
 
-def client(location: Location, connections: int) -> Any:
-    """Return a client for the storage a location names; threads may share it.
-
-    It connects only where it may, asked for each host it comes to. What it sends of a ``Part`` is told.
+def client(location: Location, line: Line) -> Any:
+    """Return a client for the storage a location names, which speaks on a line; threads may share it.
 
     :raises StorageRefused: when the machine's own identity is to be used, and it has none.
     """
@@ -33,10 +27,6 @@ def client(location: Location, connections: int) -> Any:
     key, secret, token = _credentials(location)
     config = Config(
         ignore_configured_endpoint_urls=True,
-        proxies={},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=IDLE_SECONDS,
-        max_pool_connections=connections,
         retries={"total_max_attempts": TRIES, "mode": "standard"},
         # Hosts of others need not have a name for each bucket; Amazon's do.
         s3={"addressing_style": "path" if location["endpoint"] else "auto"},
@@ -50,18 +40,13 @@ def client(location: Location, connections: int) -> Any:
             "s3",
             region_name=location["region"],
             endpoint_url=location["endpoint"],
-            # The system's certificates, so that an operator can add a private authority.
-            verify=ssl.get_default_verify_paths().cafile or True,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
             aws_session_token=token,
             config=config,
         )
-    events = made.meta.events
-    events.register_first("request-created.s3", functools.partial(_going, is_going=False))
-    events.register_last("request-created.s3", functools.partial(_going, is_going=True))
-    events.register_first("before-send.s3", _Reach())
-    events.register_last("before-parameter-build.s3", _stay)
+    line.carry(made.meta.events)
+    made.meta.events.register_last("before-parameter-build.s3", _stay)
     return made
 
 
@@ -95,26 +80,6 @@ def _credentials(location: Location) -> tuple[str, str, str | None]:
     return found.access_key, found.secret_key, found.token
 
 
-def _going(request: Any, *, is_going: bool, **_: Any) -> None:
-    # Between the two a signature is made, for which it is read.
-    if isinstance(request.data, Part):
-        request.data.is_going = is_going
-
-
 def _stay(context: dict[str, Any], **_: Any) -> None:
     # The library would look for the bucket's region by itself, and never end where HEAD is redirected too.
     context["s3_redirect"]["redirected"] = True
-
-
-class _Reach:
-    """Asks whether we connect to a host, once for each."""
-
-    def __init__(self) -> None:
-        self._known: set[tuple[str, int]] = set()
-
-    def __call__(self, request: Any, **_: Any) -> None:
-        parts = urlsplit(request.url)
-        where = (parts.hostname or "", parts.port or PORTS[parts.scheme])
-        if where not in self._known:
-            outbound.resolve(*where)
-            self._known.add(where)
