@@ -36,9 +36,10 @@ class GoogleCloudStorage:
     shared: ClassVar[bool] = True
     lanes: ClassVar[int] = 8
 
-    def __init__(self, location: Location, _trail: Trail) -> None:
+    def __init__(self, location: Location, trail: Trail) -> None:
         from ._support import google, google_failures, google_pieces
 
+        del trail  # see tidy()
         self._failures, self._pieces = google_failures, google_pieces
         self._location = location
         self._name: str = location["bucket"]

@@ -78,7 +78,7 @@ def gcs(folder: Path) -> Iterator[Gcs]:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     port = free_port()
-    command = [PYTHON / "python", PROGRAM, f"{port}", public, BUCKET]
+    command: list[str | Path] = [PYTHON / "python", PROGRAM, f"{port}", public, BUCKET]
     with running(command, log=folder / "gcs.log", ready=lambda: listens(port)):
         yield Gcs(port, private)
 

@@ -80,6 +80,7 @@ class Door(server.RequestHandler):  # type: ignore[misc]
 
     protocol_version = "HTTP/1.1"
     public_key: rsa.RSAPublicKey
+    rfile: Any
 
     def handle_one_request(self) -> None:
         """Serve one request of a connection; what breaks it, ends it."""

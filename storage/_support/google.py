@@ -40,7 +40,7 @@ _Session = TypeVar("_Session", bound=requests.Session)
 _LATER = {408, 429, 500, 502, 503, 504}
 
 
-class Account(credentials.Credentials):  # type: ignore[misc]
+class Account(credentials.Credentials):
     """A service account: what it has signed is exchanged for a token (RFC 7523).
 
     google-auth's own would ask again, up to three times and sleeping in between, and look up in a thread
@@ -48,7 +48,7 @@ class Account(credentials.Credentials):  # type: ignore[misc]
     """
 
     def __init__(self, email: str, signer: crypt.Signer, token_uri: str, scope: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._email, self._signer, self._token_uri, self._scope = email, signer, token_uri, scope
 
     def refresh(self, request: Callable[..., Any]) -> None:
@@ -100,12 +100,21 @@ class Door(HTTPAdapter):
         """Trust whom the system trusts, so that an operator can add a private authority."""
         super().init_poolmanager(*args, ssl_context=_tls(), **kwargs)
 
-    def send(self, request: Any, stream: bool = False, **kwargs: Any) -> requests.Response:
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         """Send a request, with our time limits in place of the caller's.
 
         :raises AddressRefused: when it is for an address that we do not connect to.
         """
-        url = urlsplit(request.url)
+        del timeout, cert, proxies
+        url = urlsplit(f"{request.url}")
         host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         if (host, port) not in self._known:
             try:
@@ -113,8 +122,7 @@ class Door(HTTPAdapter):
             except OSError as error:
                 raise requests.ConnectionError(error, request=request) from error
             self._known.add((host, port))
-        kwargs |= {"timeout": (CONNECT_SECONDS, IDLE_SECONDS), "proxies": None, "cert": None}
-        answer = super().send(request, stream=True, **kwargs)
+        answer = super().send(request, stream=True, timeout=(CONNECT_SECONDS, IDLE_SECONDS), verify=verify)
         if not stream or answer.status_code >= 400:
             answer._content = b"".join(_at_most(answer.iter_content(CHUNK)))  # noqa: SLF001
         return answer
@@ -129,7 +137,7 @@ def signed_in(location: Location) -> AuthorizedSession:
     :raises RefreshError: when the account is not accepted.
     """
     asking = _plain(requests.Session())
-    ask: Callable[..., Any] = Request(asking)
+    ask: Any = Request(asking)
     if location.get("workload_identity"):
         ask = functools.partial(_trusted, ask)
         with outbound.trusted():

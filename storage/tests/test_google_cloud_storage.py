@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from deploy.servers.gcs import Gcs
 from storage import google_cloud_storage
 
 from .contract import ProviderContract
@@ -23,7 +24,7 @@ SOMEBODYS = pem(rsa.generate_private_key(public_exponent=65537, key_size=2048))
 class Owner:
     """The bucket through the SDK as it comes."""
 
-    def __init__(self, gcs: Gcs) -> None:
+    def __init__(self, gcs) -> None:
         from google.cloud.storage import Client
         from google.oauth2.service_account import Credentials
 
@@ -56,7 +57,7 @@ class Owner:
 class TestGoogleCloudStorage(ProviderContract):
     operations = google_cloud_storage.OPERATIONS
     one, many, container = "file", "file_prefix", "bucket"
-    wrong = {"client_email": "somebody@else.iam.gserviceaccount.com", "private_key": SOMEBODYS}
+    wrong: ClassVar = {"client_email": "somebody@else.iam.gserviceaccount.com", "private_key": SOMEBODYS}
     hidden = ("private_key",)
     too_little = 200_000
 
