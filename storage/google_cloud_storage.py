@@ -67,9 +67,9 @@ class GoogleCloudStorage:
         """Return what lies under a key."""
         with self._failures.failures(self._location, "read"):
             found = self._bucket.get_blob(self._blob(key).name, retry=None)
-        if found is None:
-            raise self._missing(key)
-        return _item(found)
+            if found is None:
+                raise self._missing(key)
+            return self._item(found)
 
     def items(self, prefix: str) -> Iterator[Item]:
         """Yield everything whose key begins with a prefix."""
@@ -81,7 +81,7 @@ class GoogleCloudStorage:
                 fields="items(name,size,generation,crc32c),nextPageToken",
                 retry=None,
             ):
-                yield _item(blob)
+                yield self._item(blob)
 
     def fetch(self, item: Item, target: Path, advance: Advance) -> None:
         """Write the bytes of an object's generation; what is kept packed for browsers is unpacked."""
@@ -144,6 +144,11 @@ class GoogleCloudStorage:
         _look_at(key, "file")
         return self._bucket.blob(key, generation=generation)
 
+    def _item(self, blob: Any) -> Item:
+        if not blob.name or blob.size is None or blob.generation is None:
+            raise self._failures.stranger()
+        return Item(blob.name, blob.size, f"{blob.generation} {blob.crc32c or ''}")
+
     def _missing(self, key: str) -> Exception:
         from google.api_core.exceptions import Forbidden
 
@@ -187,8 +192,8 @@ class GoogleCloudStorage:
         while tries < TRIES:
             answer = self._put(session, outgoing)
             if answer.status_code in _MADE:
-                made: dict[str, Any] = answer.json()
-                return made
+                made = answer.json()
+                return made if isinstance(made, dict) else {}
             if answer.status_code in _GONE:
                 break
             if answer.status_code != _INCOMPLETE:
@@ -211,10 +216,6 @@ class GoogleCloudStorage:
             self._unpacked += target.stat().st_size
             if self._unpacked > OUTPUT_BYTES:
                 raise TooMuchOutput
-
-
-def _item(blob: Any) -> Item:
-    return Item(blob.name, blob.size, f"{blob.generation} {blob.crc32c or ''}")
 
 
 def _look_at(key: str, field: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -64,6 +65,19 @@ def broken(location: Location) -> AthanorError:
     return refusals.unreachable(_host(google.endpoint(location)), broke_off=True)
 
 
+def stranger(field: str = "endpoint") -> AthanorError:
+    """Return that somebody else answers."""
+    return refusals.refused("what answers there is no Google Cloud Storage", field)
+
+
+def _is_theirs(error: Exception) -> bool:
+    """Tell whether the SDK itself could make nothing of what it got."""
+    if not isinstance(error, AttributeError | LookupError | TypeError | ValueError):
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return f"{frame.f_globals.get('__name__')}".startswith("google.")
+
+
 def _of_the_token(error: Exception, location: Location) -> AthanorError | None:
     where = location["token_uri"] or google.TOKENS
     if isinstance(error, TransportError):
@@ -74,7 +88,7 @@ def _of_the_token(error: Exception, location: Location) -> AthanorError | None:
         told = error.args[1] if len(error.args) > 1 else None
         if isinstance(told, dict) and "error" in told:
             return refusals.credentials(*_WHO)
-        return refusals.refused("there is no token endpoint", "token_uri")
+        return stranger("token_uri")
     if isinstance(error, GoogleAuthError):
         return StorageRefused(
             "This service has no identity of its own at Google. Give client_email and private_key."
@@ -108,7 +122,9 @@ def _refusal(code: int, reason: str, words: str, doing: str, bucket: str) -> Ath
 
 def _of_the_line(error: object, where: str, field: str = "endpoint") -> AthanorError | None:
     if isinstance(error, requests.exceptions.InvalidJSONError | requests.TooManyRedirects):
-        return refusals.refused("what answers is no Google Cloud Storage", field)
+        return stranger(field)
+    if isinstance(error, Exception) and _is_theirs(error):
+        return stranger(field)
     if not isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
         return None
     causes = list(_causes(error))
