@@ -83,14 +83,13 @@ class Door(HTTPAdapter):
 
     def __init__(self) -> None:
         self._known: set[tuple[str, int]] = set()
-        # One quick try more, where nothing has been sent or nothing is changed; the rest is the service's.
+        # One quick try more: what is posted twice comes to the same. The rest is the service's.
         again = Retry(
             total=1,
             redirect=0,
             other=0,
             status_forcelist=_LATER,
-            allowed_methods={"GET"},
-            backoff_factor=0.5,
+            allowed_methods={"GET", "POST"},
             respect_retry_after_header=False,
             raise_on_status=False,
         )
@@ -152,13 +151,15 @@ def signed_in(location: Location) -> AuthorizedSession:
 
 def client(location: Location, session: AuthorizedSession) -> Client:
     """Return the SDK's client on a session."""
-    made = Client(
-        # No call of ours asks for a project; without one it would be looked for in the environment.
-        project=location["project_id"] or "none",
-        credentials=session.credentials,
-        _http=session,
-        client_options={"api_endpoint": endpoint(location)},
-    )
+    # It asks nobody but the metadata server, where that is who vouches for this machine.
+    with outbound.trusted():
+        made = Client(
+            # No call of ours asks for a project; without one it would be looked for in the environment.
+            project=location["project_id"] or "none",
+            credentials=session.credentials,
+            _http=session,
+            client_options={"api_endpoint": endpoint(location)},
+        )
     # GOOGLE_API_USE_MTLS_ENDPOINT=always would have another one taken.
     made._connection.API_BASE_MTLS_URL = endpoint(location)  # noqa: SLF001
     # A thread would ask about the bucket, for traces that nobody takes.
