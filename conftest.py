@@ -97,6 +97,7 @@ def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) -> None:
     tmp_path.chmod(0o711)
     settings.ATHANOR_FILES_DIR = tmp_path / "files"
+    settings.ATHANOR_SPOOL_DIR = tmp_path / "spool"
     settings.ATHANOR_WORK_DIR = tmp_path / "work"
     settings.ATHANOR_WORK_DIR.mkdir()
 
