@@ -9,6 +9,8 @@ import pytest
 
 from . import swift as openstack
 from .cutting import Cutter, cutter
+from .gcs import Gcs
+from .gcs import gcs as run_gcs
 from .moto import Moto
 from .moto import moto as run_moto
 
@@ -18,6 +20,13 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    """A Google Cloud Storage that asks for a token."""
+    with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -45,25 +45,27 @@ class _Ask:
     done: threading.Event
 
 
+@dataclass
+class _Held:
+    """The place a lane works with."""
+
+    place: Place | None = None
+
+
 class Lanes:
     """A storage, open for as long as the block lasts."""
 
-    def __init__(
-        self, opened: Open, location: Location, context: Context, *, most: int | None = None
-    ) -> None:
-        """Nothing is connected to yet.
-
-        :param most: how many bytes may move in one run.
-        """
+    def __init__(self, opened: Open, location: Location, context: Context) -> None:
         self._open, self._location, self._context = opened, location, context
         self._idle: list[Place] = []
         self._opening = threading.Lock()
-        self._let_in = self._is_over = False
+        self._is_let_in = False
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         """What lanes want remembered; None of each that has ended."""
         self._moving = threading.Lock()
         self._alone = threading.Semaphore()
-        self._moved, self._most = 0, most
+        self._moved = 0
+        self._most: int | None = None
         self._stop = threading.Event()
         self._error: BaseException | None = None
 
@@ -73,9 +75,6 @@ class Lanes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._opening:
-            # A lane that comes back only later hangs up itself.
-            self._is_over = True
         for place in self._idle:
             with suppress(Exception):
                 place.close()
@@ -85,16 +84,18 @@ class Lanes:
         ask = _Ask(loose_end, threading.Event())
         self._asks.put(ask)
         while not ask.done.wait(limits.LOOK_SECONDS):
-            self.go_on()
+            self._go_on()
 
-    def run(self, loads: Sequence[Load]) -> None:
+    def run(self, loads: Sequence[Load], *, most: int | None = None) -> None:
         """Do all of it, in any order.
 
+        :param most: how many bytes may move, whatever sizes were told.
         :raises Stopped: when the task is told to stop; lanes that hear it only later do no harm.
+        :raises TooMuchOutput: when more bytes move.
         """
         left = deque(loads)
         total = 0 if any(load.size is None for load in loads) else sum(load.size or 0 for load in loads)
-        self._moved = 0
+        self._moved, self._most = 0, most
         threads = [
             threading.Thread(
                 # With what this thread knows to hide in the log.
@@ -149,63 +150,83 @@ class Lanes:
             ask.done.set()
 
     def _lane(self, left: deque[Load]) -> None:
-        lane = _Lane(self)
+        held = _Held()
         try:
-            while left and not self._stop.is_set():
-                try:
-                    load = left.popleft()
-                except IndexError:
-                    break
-                lane.carry(load)
+            while load := self._next(left):
+                self._carry(load, held)
         except BaseException as error:  # noqa: BLE001 - told by the task's own thread
             self._fail(error)
         finally:
-            if lane.place:
-                self._give_back(lane.place)
+            self._give_back(held)
             self._asks.put(None)
 
-    def carrying(self, load: Load) -> AbstractContextManager[object]:
-        """Let a large object wait until no other is on its way."""
-        return self._alone if load.size is None or load.size >= LARGE else nullcontext()
+    def _next(self, left: deque[Load]) -> Load | None:
+        with suppress(IndexError):
+            return None if self._stop.is_set() else left.popleft()
+        return None
 
-    def take(self) -> Place:
-        """Return a place for a lane. Whether we are let in is found out once, not by every lane."""
+    def _carry(self, load: Load, held: _Held) -> None:
+        is_large = load.size is None or load.size >= LARGE
+        with self._alone if is_large else nullcontext():
+            for tries in range(1, TRIES + 1):
+                # It may have waited for others, long enough for all to be over.
+                self._go_on()
+                held.place = held.place or self._take()
+                count = _Count(self)
+                try:
+                    load.move(held.place, count)
+                    return
+                except StorageUnreachable:
+                    # What never answered waits for the task's next attempt; what broke off may go on at once.
+                    if tries == TRIES or not count.moved:
+                        raise
+                    count.take_back()
+                    load.again()
+                    self._hang_up(held)
+
+    def _take(self) -> Place:
+        if self._open.shared:
+            with self._opening:
+                self._idle = self._idle or [self._first()]
+                return self._idle[0]
+        with suppress(IndexError):
+            return self._idle.pop()
         with self._opening:
-            self.go_on()
-            if self._idle:
-                return self._idle[0] if self._open.shared else self._idle.pop()
-            if not self._let_in or self._open.shared:
-                place = self._open(self._location, self)
-                self._let_in = True
-                if self._open.shared:
-                    self._idle.append(place)
-                return place
+            # One asks to be let in; where it is refused, nobody asks again with the same credentials.
+            if not self._is_let_in:
+                return self._first()
         return self._open(self._location, self)
 
-    def hang_up(self, place: Place) -> bool:
-        """Close a lane's place, if it is its own; tell whether it was."""
-        if not self._open.shared:
-            with suppress(Exception):
-                place.close()
-        return not self._open.shared
+    def _first(self) -> Place:
+        self._go_on()
+        try:
+            place = self._open(self._location, self)
+        except BaseException as error:
+            # Before the next one gets its turn.
+            self._fail(error)
+            raise
+        self._is_let_in = True
+        return place
 
-    def _give_back(self, place: Place) -> None:
-        with self._opening:
-            if not self._open.shared and not self._is_over:
-                self._idle.append(place)
-                return
-        self.hang_up(place)
+    def _give_back(self, held: _Held) -> None:
+        if self._stop.is_set():
+            # Perhaps nobody else is left to do so.
+            self._hang_up(held)
+        elif held.place and not self._open.shared:
+            self._idle.append(held.place)
+
+    def _hang_up(self, held: _Held) -> None:
+        if held.place and not self._open.shared:
+            with suppress(Exception):
+                held.place.close()
+            held.place = None
 
     def _fail(self, error: BaseException) -> None:
         with self._moving:
             self._error = self._error or error
         self._stop.set()
 
-    def go_on(self) -> None:
-        """Return if anything more is to be done.
-
-        :raises Stopped: when not.
-        """
+    def _go_on(self) -> None:
         if self._stop.is_set():
             raise Stopped
 
@@ -213,54 +234,25 @@ class Lanes:
         """Count bytes that moved.
 
         :raises Stopped: when nothing more is to move.
-        :raises TooMuchOutput: when that is more than all may be.
+        :raises TooMuchOutput: when no more may move.
         """
-        self.go_on()
+        self._go_on()
         with self._moving:
             self._moved += size
-            is_too_much = self._most is not None and self._moved > self._most
-        if is_too_much:
+        if self._most is not None and self._moved > self._most:
             raise TooMuchOutput
 
 
-class _Lane:
-    """One lane, with the place it has open."""
-
-    def __init__(self, lanes: Lanes) -> None:
-        self._lanes = lanes
-        self.place: Place | None = None
-
-    def carry(self, load: Load) -> None:
-        """Move one object; what broke off is tried again at once, what never answered is not."""
-        with self._lanes.carrying(load):
-            for tries in range(1, TRIES + 1):
-                self._lanes.go_on()
-                self.place = self.place or self._lanes.take()
-                count = _Count(self._lanes)
-                try:
-                    return load.move(self.place, count)
-                except StorageUnreachable:
-                    if tries == TRIES or not count.moved:
-                        raise
-                    count.take_back()
-                    load.again()
-                    if self._lanes.hang_up(self.place):
-                        self.place = None
-        raise AssertionError("the last try returns or raises")
-
-
 class _Count:
-    """One try's share of the progress; its parts may count at once."""
+    """One try's share of the progress."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
-        self._counting = threading.Lock()
         self.moved = 0
 
     def __call__(self, size: int) -> None:
         self._lanes.moved(size)
-        with self._counting:
-            self.moved += size
+        self.moved += size
         if self.moved > limits.MAX_FILE_BYTES:
             raise FileTooLarge
 
