@@ -105,6 +105,7 @@ LOCATION = (
         name="bucket",
         help="The bucket's name.",
         required=True,
+        inside=True,
         pattern=r"[A-Za-z0-9._-]{1,255}",
         example="my-bucket",
     ),
