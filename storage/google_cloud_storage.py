@@ -249,8 +249,10 @@ OPERATIONS = transfers(
     many=Option(name="file_prefix", help="How the objects' names begin."),
     location=(
         Option(name="project_id", help="The project the bucket belongs to.", required=True),
-        Option(name="bucket", help="The bucket's name.", required=True),
-        Option(name="client_email", help="The service account's name, an e-mail address.", required=True),
+        Option(name="bucket", help="The bucket's name.", required=True, inside=True),
+        Option(
+            name="client_email", help="The service account's e-mail address.", required=True, credential=True
+        ),
         Option(
             name="private_key",
             help="The service account's key with its BEGIN and END lines, or the whole JSON file it came in.",
