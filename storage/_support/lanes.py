@@ -244,15 +244,17 @@ class Lanes:
 
 
 class _Count:
-    """One try's share of the progress."""
+    """One try's share of the progress; its parts may count at once."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
+        self._counting = threading.Lock()
         self.moved = 0
 
     def __call__(self, size: int) -> None:
         self._lanes.moved(size)
-        self.moved += size
+        with self._counting:
+            self.moved += size
         if self.moved > limits.MAX_FILE_BYTES:
             raise FileTooLarge
 
