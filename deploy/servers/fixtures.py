@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from .azurite import Azurite, azurite
 from .cutting import Cutter, cutter
 
 
@@ -15,3 +16,10 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session", name="azurite")
+def _azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure Blob Storage."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as server:
+        yield server
