@@ -7,8 +7,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from .azurite import Azurite, azurite
+from . import swift as openstack
+from .azurite import Azurite
+from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
+from .moto import Moto
+from .moto import moto as run_moto
 
 
 @pytest.fixture
@@ -18,8 +22,22 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
         yield lambda port: ways.enter_context(cutter(port))
 
 
-@pytest.fixture(scope="session", name="azurite")
-def _azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Azure Blob Storage."""
-    with azurite(tmp_path_factory.mktemp("azurite")) as server:
-        yield server
+    with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """An S3 that takes any keys."""
+    with run_moto(tmp_path_factory.mktemp("moto")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]:
+    """OpenStack Swift with Keystone, and an S3 before it."""
+    with openstack.swift(tmp_path_factory.mktemp("swift")) as served:
+        yield served
