@@ -274,7 +274,7 @@ def signature(token: str) -> str:
     :raises StorageRefused: when it has none.
     """
     pairs = [pair.partition("=") for pair in token.strip().rpartition("?")[2].split("&") if pair]
-    if "sig" not in {name for name, _, _ in pairs}:
+    if not any(name == "sig" and value for name, _, value in pairs):
         raise refusals.credentials("sas_token")
     return "&".join(f"{quote(name)}={quote(unquote(value), safe='')}" for name, _, value in pairs)
 

@@ -65,10 +65,8 @@ def refusal(
     :param fields: the options that the credentials stand in.
     """
     status, code = answer.status, answer.code
-    if code in _ALTERED or status == 416 or (status == 412 and code not in _BLOB):
-        return refusals.altered(key)
-    if status >= 500 or status in _LATER:
-        return refusals.unreachable(host, broke_off=status >= 500)
+    if passing := _passing(answer, key, host):
+        return passing
     if code in _CREDENTIALS or status == 401:
         return refusals.credentials(*fields)
     if code == "AuthorizationFailure":
@@ -80,6 +78,15 @@ def refusal(
     if code in _BLOB:
         return refusals.refused(_BLOB[code], "blob")
     return _about_names(answer, key, container, doing)
+
+
+def _passing(answer: Answer, key: str, host: str) -> AthanorError | None:
+    """Return the failure if it is worth another try."""
+    if answer.code in _ALTERED or answer.status == 416 or (answer.status == 412 and answer.code not in _BLOB):
+        return refusals.altered(key)
+    if answer.status >= 500 or answer.status in _LATER:
+        return refusals.unreachable(host)
+    return None
 
 
 def _about_names(answer: Answer, key: str, container: str, doing: str) -> AthanorError:
