@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
-from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from jobs.contract import Option, OptionProblem, formats, outbound, urls
-from jobs.contract.errors import AthanorError, StorageUnreachable
+from jobs.contract import Option, formats, outbound
+from jobs.contract.errors import AthanorError, StorageRefused, StorageUnreachable
 
-from ._support import azure_refusals, refusals
+from ._support import azure_account, azure_refusals, refusals
+from ._support.lanes import LARGE
 from ._support.place import Advance, Item, Location, Trail
 from ._support.side_by_side import in_order
-from ._support.transfers import WORKLOAD_IDENTITY, transfers
+from ._support.transfers import transfers
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, ContentSettings
+    from azure.storage.blob import BlobClient, BlobProperties, ContentSettings
 
-    from ._support.azure import Credential
 
-PIECE = 4 * 1024 * 1024
-"""What one request brings, and the most that is put in one."""
-BLOCK = 8 * 1024 * 1024
+MB = 1024 * 1024
+WHOLE = 4 * MB
+"""The most that is put in one request."""
 MOST_BLOCKS = 50_000
-WIDTH = 4
-"""How many parts of one blob move at once."""
-_ACCOUNT = r"[a-z0-9]{3,24}"
-_EMULATED = r"[A-Za-z0-9-]{1,63}"
-_CONTAINER = r"\$?[a-z0-9-]{1,63}"
-_CLOUDS = (
-    *(".core.windows.net", ".core.usgovcloudapi.net", ".core.chinacloudapi.cn", ".core.cloudapi.de"),
-    ".storage.azure.net",
-)
-"""Where the machine's own credentials may be shown: to no other host than Azure's."""
 
 
 class AzureBlob:
@@ -53,9 +40,9 @@ class AzureBlob:
 
         del trail  # Blocks that no list names cannot be taken back; they vanish.
         self._location = location
-        self._name = _named(location, "container", _CONTAINER)
-        where = _where(location)
-        credential, self._fields = _credential(location, where)
+        self._name = azure_account.container(location)
+        where = azure_account.where(location)
+        credential, self._fields = azure_account.credential(location, where)
         self._host = where.host
         try:
             outbound.resolve(where.host, where.port)
@@ -73,29 +60,32 @@ class AzureBlob:
         """Return the blob that has this name."""
         with self._sentences("read", key):
             found = self._container.get_blob_client(key).get_blob_properties()
-        return Item(key, found.size, _quoted(found.etag))
+        if _is_folder(found):
+            raise refusals.missing("blob", key)
+        return _item(found, key)
 
     def items(self, prefix: str) -> Iterator[Item]:
         """Yield every blob whose name begins with the prefix; folders of a hierarchical account are none."""
         with self._sentences("list"):
             for found in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                marks = {name.lower(): value for name, value in (found.metadata or {}).items()}
-                if marks.get("hdi_isfolder") != "true":
-                    yield Item(found.name, found.size, _quoted(found.etag))
+                if not _is_folder(found):
+                    yield _item(found, found.name)
 
     def fetch(self, item: Item, target: Path, advance: Advance) -> None:
         """Write the blob, as it was when it was found."""
         blob = self._container.get_blob_client(item.key)
         size = item.size or 0
+        # The library holds each piece twice.
+        length, width = _parts(size, 4 * MB)
         digest, wanted = hashlib.md5(usedforsecurity=False), b""
 
         def bring(number: int) -> tuple[bytes, bytes]:
             with self._sentences("read", item.key):
-                start = number * PIECE
-                return self._piece(blob, item, range(start, min(start + PIECE, size)), advance)
+                start = number * length
+                return self._piece(blob, item, range(start, min(start + length, size)), advance)
 
         with target.open("xb") as file:
-            for data, wanted in in_order(bring, -(-size // PIECE), width=WIDTH):  # noqa: B007 - the last
+            for data, wanted in in_order(bring, -(-size // length), width=width):  # noqa: B007 - the last
                 digest.update(data)
                 file.write(data)
         if wanted and wanted != digest.digest():
@@ -126,7 +116,7 @@ class AzureBlob:
         """Put the file under this name: in one request, or in blocks that a last request makes a blob."""
         blob = self._container.get_blob_client(key)
         size = source.stat().st_size
-        if size > PIECE:
+        if size > WHOLE:
             self._in_blocks(blob, source, size, advance)
             return
         from ._support.azure import Told
@@ -148,7 +138,8 @@ class AzureBlob:
         from ._support.azure import Told
 
         key = blob.blob_name
-        length = max(BLOCK, -(-size // MOST_BLOCKS))
+        length, width = _parts(size, 8 * MB)
+        length = max(length, -(-size // MOST_BLOCKS))
         # Another attempt's blocks have other names, all of the length that Azure's own tools give theirs.
         attempt = uuid4().hex
         names = [f"{attempt}{number:016}" for number in range(-(-size // length))]
@@ -167,7 +158,7 @@ class AzureBlob:
                         names[number], data, validate_content=True, told=Told(advance, key, len(data))
                     )
 
-            for number, _ in enumerate(in_order(put, len(names), width=WIDTH)):
+            for number, _ in enumerate(in_order(put, len(names), width=width)):
                 digest.update(read(number))
         with self._sentences("write to", key):
             advance(0)
@@ -205,6 +196,9 @@ class AzureBlob:
 
         try:
             yield
+        except (ValueError, AttributeError) as error:
+            # The library looks for what any answer of Azure has.
+            raise _strange() from error
         except AzureError as error:
             if refusal := outbound.refusal_of(error):
                 raise refusal from error
@@ -228,83 +222,26 @@ class AzureBlob:
         )
 
 
-def _named(location: Location, field: str, pattern: str) -> str:
-    # It becomes part of a host or of a path.
-    name = f"{location[field]}"
-    if not re.fullmatch(pattern, name):
-        raise refusals.refused(f"nothing there is called {name[:70]!r}", field)
-    return name
+def _parts(size: int, length: int) -> tuple[int, int]:
+    """Return how long a blob's parts are, and how many move at once: of a small one, its like do."""
+    return (length, 4) if size >= LARGE else (length // 4, 1)
 
 
-def _where(location: Location) -> urls.Url:
-    """Return where the account is."""
-    if given := location.get("endpoint"):
-        _named(location, "storage_account", _EMULATED)
-        return urls.parse(given)
-    account = _named(location, "storage_account", _ACCOUNT)
-    return urls.parse(f"https://{account}.blob.core.windows.net")
+def _strange() -> StorageRefused:
+    return refusals.refused("it does not answer as Azure does", "endpoint")
 
 
-def _credential(location: Location, where: urls.Url) -> tuple[Credential | None, tuple[str, ...]]:
-    """Return what to show, and the options that it stands in."""
-    from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential
-
-    if key := location.get("storage_access_key"):
-        return AzureNamedKeyCredential(location["storage_account"], _key(key)), ("storage_access_key",)
-    if token := location.get("sas_token"):
-        return AzureSasCredential(signature(token)), ("sas_token",)
-    if not location.get(WORKLOAD_IDENTITY):
-        raise refusals.credentials("storage_access_key", "sas_token")
-    if where.scheme != "https" or not where.host.endswith(_CLOUDS):
-        raise refusals.refused("the machine's own credentials are shown to Azure only", "endpoint")
-    return None, ("storage_account",)
+def _is_folder(found: BlobProperties) -> bool:
+    """Tell whether it only marks a folder of an account with a hierarchical namespace."""
+    marks = {name.lower(): value for name, value in (found.metadata or {}).items()}
+    return marks.get("hdi_isfolder") == "true"
 
 
-def _key(text: str) -> str:
-    try:
-        base64.b64decode(text.strip(), validate=True)
-    except ValueError:
-        raise refusals.credentials("storage_access_key") from None
-    return text.strip()
-
-
-def signature(token: str) -> str:
-    """Return the query of a shared access signature, of which people paste all or part, encoded or not.
-
-    :raises StorageRefused: when it has none.
-    """
-    pairs = [pair.partition("=") for pair in token.strip().rpartition("?")[2].split("&") if pair]
-    if not any(name == "sig" and value for name, _, value in pairs):
-        raise refusals.credentials("sas_token")
-    return "&".join(f"{quote(name)}={quote(unquote(value), safe='')}" for name, _, value in pairs)
-
-
-def _quoted(etag: str) -> str:
+def _item(found: BlobProperties, key: str) -> Item:
+    if not found.etag:
+        raise _strange()
     # Listings tell it without its quotes.
-    return f'"{etag.strip(chr(34))}"'
-
-
-def _endpoint(text: str) -> str:
-    try:
-        url = urls.parse(text.strip())
-    except urls.InvalidURL:
-        raise OptionProblem("The endpoint format is invalid.") from None
-    if "?" in url.target:
-        raise OptionProblem("The endpoint must have no query; a signature goes into sas_token.")
-    return f"{url}"
-
-
-def _metadata(entries: dict[str, str]) -> dict[str, str]:
-    for name, value in entries.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
-            raise OptionProblem(
-                f"The metadata must have names of letters, digits and underscores, not {name[:50]!r}."
-            )
-        if not re.fullmatch(r"[\x20-\x7e]*", value):
-            raise OptionProblem(f"The metadata must have plain ASCII text in {name}.")
-    if len({name.lower() for name in entries}) < len(entries):
-        raise OptionProblem("The metadata must not have names that differ in case only.")
-    return {name: value.strip() for name, value in entries.items()}
+    return Item(key, found.size, f'"{found.etag.strip(chr(34))}"')
 
 
 _HEADER = r"[\x20-\x7e]*"
@@ -323,7 +260,7 @@ OPERATIONS = transfers(
         Option(name="container", required=True, help="The container."),
         Option(
             name="endpoint",
-            check=_endpoint,
+            check=azure_account.endpoint,
             help="The account's URL, where it is not https://ACCOUNT.blob.core.windows.net.",
         ),
     ),
@@ -331,7 +268,12 @@ OPERATIONS = transfers(
     one=Option(name="blob", max_length=1024, help="The blob to fetch."),
     many=Option(name="blob_prefix", max_length=1024, help="Fetch all blobs whose names begin with this."),
     export=(
-        Option(name="metadata", type="dictionary", check=_metadata, help="What to note beside the blob."),
+        Option(
+            name="metadata",
+            type="dictionary",
+            check=azure_account.metadata,
+            help="What to note beside the blob.",
+        ),
         Option(
             name="content_type", pattern=_HEADER, help="The blob's media type; by default that of its name."
         ),

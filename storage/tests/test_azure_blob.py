@@ -6,8 +6,11 @@ import base64
 import gzip
 import hashlib
 import http.client
+import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,12 +32,15 @@ from azure.storage.blob import (
 from jobs.contract import OptionProblem, outbound
 from jobs.contract.errors import AddressRefused, StorageRefused, StorageUnreachable
 from storage import azure_blob
-from storage._support import azure_refusals
+from storage._support import azure_account, azure_refusals
 from storage._support.azure_refusals import Answer
+from storage._support.lanes import LARGE as UP_TO
 
 from .contract import LARGE, MB, ProviderContract
 
 CONTAINER = "files"
+SMALL = UP_TO - 1
+"""The largest of those that move eight at a time."""
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 
 
@@ -169,7 +175,7 @@ def test_a_signature_is_taken_whole_or_from_its_url(azurite, owner_of, location,
 @pytest.mark.parametrize("token", ["", "?", "sv=2024-11-04&se=2030", "https://a.example/c", "sig"])
 def test_what_is_no_signature_is_refused(token):
     with pytest.raises(StorageRefused, match="sas_token"):
-        azure_blob.signature(token)
+        azure_account.signature(token)
 
 
 def test_an_export_needs_no_more_than_to_write(azurite, owner_of, location, loopback, tmp_path):
@@ -320,7 +326,7 @@ def test_a_container_is_a_name_and_no_path(location, container, loopback):
 
 def test_the_clouds_have_their_endpoints():
     def where(**given):
-        return f"{azure_blob._where({'storage_account': 'acme', 'endpoint': None, **given})}"
+        return f"{azure_account.where({'storage_account': 'acme', 'endpoint': None, **given})}"
 
     assert where() == "https://acme.blob.core.windows.net/"
     china = "https://acme.blob.core.chinacloudapi.cn"
@@ -333,7 +339,7 @@ def test_the_clouds_have_their_endpoints():
 )
 def test_an_endpoint_is_a_url_without_secrets(endpoint):
     with pytest.raises(OptionProblem, match="endpoint"):
-        azure_blob._endpoint(endpoint)
+        azure_account.endpoint(endpoint)
 
 
 def test_an_endpoint_inside_is_refused(location):
@@ -361,6 +367,9 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answer, self.asked = answer, []
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """Say nothing of clients that hang up."""
 
     def close(self):
         self.shutdown()
@@ -434,6 +443,21 @@ def test_a_server_that_sends_without_end_is_not_listened_to(location, loopback, 
         fetched(place, tmp_path, azure_blob.Item("a", 10, '"1"'))
 
 
+@pytest.mark.parametrize("body", [b"", b"<html>hello</html>", b"hello"])
+def test_a_server_that_is_no_azure_is_told_so(location, loopback, tmp_path, body):
+    server, opening = served(lambda *_: (200, {}, body), location)
+
+    with server, opening as place:
+        for ask in (
+            lambda: list(place.items("a")),
+            lambda: fetched(place, tmp_path, azure_blob.Item("a", 10, '"1"')),
+            lambda: fetched(place, tmp_path, place.find("a")),
+            lambda: stored(place, tmp_path, "a", b"1"),
+        ):
+            with pytest.raises((StorageRefused, StorageUnreachable)):
+                ask()
+
+
 # --- What is put there
 
 
@@ -470,7 +494,7 @@ def test_an_upload_says_what_the_blob_is(place, owner_of, location, loopback, tm
 )
 def test_metadata_that_azure_cannot_hold_is_refused(metadata):
     with pytest.raises(OptionProblem, match=r"^The metadata"):
-        azure_blob._metadata(metadata)
+        azure_account.metadata(metadata)
 
 
 def test_a_frozen_attempt_wins_wholly_or_not_at_all(place, owner_of, tmp_path):
@@ -499,6 +523,47 @@ def test_bytes_are_told_of_in_small_pieces_each_once(place, owner_of, tmp_path):
     for pieces in (sent, brought):
         assert sum(pieces) == LARGE
         assert max(pieces) <= MB
+
+
+GROWTH = """
+import json, resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from storage import azure_blob
+
+location, folder, sizes = json.load(sys.stdin)
+place = azure_blob.AzureBlob(location, None)
+place.check()
+sources = [Path(folder) / f"source-{number}" for number in range(len(sizes))]
+for source, size in zip(sources, sizes):
+    with source.open("wb") as file:
+        file.truncate(size)
+
+def both(source):
+    place.store(source, f"flat/{source.name}", lambda size: None)
+    place.fetch(place.find(f"flat/{source.name}"), source.with_suffix(".out"), lambda size: None)
+    return source.with_suffix(".out").stat().st_size
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with ThreadPoolExecutor(len(sizes)) as lanes:
+    assert list(lanes.map(both, sources)) == sizes
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize("sizes", [[96 * MB], [SMALL] * 8], ids=["one large", "eight small"])
+def test_memory_stays_flat(location, owner_of, tmp_path, sizes):
+    ended = subprocess.run(
+        [sys.executable, "-c", GROWTH],
+        input=json.dumps([location, f"{tmp_path}", sizes]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={**os.environ, "ATHANOR_OUTBOUND_ALLOW": "127.0.0.0/8"},
+    )
+
+    assert int(ended.stdout) < 64 * 1024
 
 
 # --- What is brought
@@ -534,6 +599,8 @@ def test_folders_of_hierarchical_accounts_are_no_files(place, owner_of):
     owner_of.ask("PUT", "tree/folder", **{"x-ms-blob-type": "BlockBlob", "x-ms-meta-hdi_isfolder": "true"})
 
     assert [item.key for item in place.items("tree/")] == ["tree/folder/a.txt"]
+    with pytest.raises(StorageRefused, match="blob"):
+        place.find("tree/folder")
 
 
 def test_listings_and_questions_tell_the_same_version(place, owner_of):
