@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import TypeVar
 
 Made = TypeVar("Made")
 
 
-def in_order(do: Callable[[int], Made], count: int, *, width: int) -> Iterator[Made]:
+def in_order(do: Callable[[int], Made], count: int, *, width: int) -> Generator[Made, None, None]:
     """Yield ``do(0)``, ``do(1)`` and so on, while those that follow are being done in threads beside.
 
     Never more than ``width`` are being done or wait to be yielded, so memory stays flat. After a failure, or
-    when the iterator is closed, nothing is begun any more, and what had been is waited for.
+    when the generator is closed, nothing is begun any more, and what had been is waited for.
     """
     if count == 1:
         yield do(0)
