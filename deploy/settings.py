@@ -380,5 +380,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # It logs whole URLs, and some hold a signature.
+        "urllib3": {"level": "WARNING"},
+        "azure": {"level": "WARNING"},
     },
 }

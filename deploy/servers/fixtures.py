@@ -8,6 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from . import swift as openstack
+from .azurite import Azurite
+from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
 from .gcs import Gcs
 from .gcs import gcs as run_gcs
@@ -23,9 +25,15 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 
 
 @pytest.fixture(scope="session")
+<<<<<<< HEAD
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure Blob Storage."""
+    with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
+=======
 def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
     """A Google Cloud Storage that asks for a token."""
     with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
+>>>>>>> main
         yield served
 
 
