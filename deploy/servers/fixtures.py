@@ -9,6 +9,8 @@ import pytest
 
 from . import swift as openstack
 from .cutting import Cutter, cutter
+from .moto import Moto
+from .moto import moto as run_moto
 
 
 @pytest.fixture
@@ -16,6 +18,13 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """An S3 that takes any keys."""
+    with run_moto(tmp_path_factory.mktemp("moto")) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")

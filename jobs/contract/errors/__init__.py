@@ -51,6 +51,7 @@ from .task import (
     TooMuchOutput,
     Unconfined,
     UploadFailed,
+    UploadUnreachable,
 )
 
 __all__ = [
@@ -103,4 +104,5 @@ __all__ = [
     "UnsupportedConversion",
     "UnsupportedMediaType",
     "UploadFailed",
+    "UploadUnreachable",
 ]
