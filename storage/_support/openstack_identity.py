@@ -1,4 +1,4 @@
-"""The ways into an OpenStack: Keystone's v3 and v2, Swift's own v1. Each gives a token, and where Swift is."""
+"""The ways into an OpenStack, Keystone's v3 and v2 and Swift's own v1: to a token, and where Swift is."""
 
 from __future__ import annotations
 
