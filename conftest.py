@@ -75,6 +75,15 @@ def fakes() -> Iterator[None]:
 
 
 @pytest.fixture
+def vaults() -> Iterator[None]:
+    """Offer the same, and storages that need no server."""
+    from jobs.tests import flow
+
+    with flow.offered(*flow.VAULTS):
+        yield
+
+
+@pytest.fixture
 def owner(db: None) -> Account:
     """A customer."""
     from jobs.models import Account
@@ -97,6 +106,7 @@ def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) -> None:
     tmp_path.chmod(0o711)
     settings.ATHANOR_FILES_DIR = tmp_path / "files"
+    settings.ATHANOR_SPOOL_DIR = tmp_path / "spool"
     settings.ATHANOR_WORK_DIR = tmp_path / "work"
     settings.ATHANOR_WORK_DIR.mkdir()
 

@@ -71,6 +71,12 @@ def upload_form(task: Task) -> dict[str, object]:
     }
 
 
+def upload_url(form: Mapping[str, str], task: UUID, **upload: str) -> str:
+    """Return the URL of one upload for a form: what allows it is in its query, beside what is uploaded."""
+    allowed = {name: form.get(name, "") for name in ("expires", "max_file_size", "key_id", "signature")}
+    return f"{_root()}{UPLOADS}/{task}?{urlencode({**allowed, **upload})}"
+
+
 def check_upload(fields: Mapping[str, str], *, task: UUID | None) -> Grant:
     """Return what an upload form allows.
 

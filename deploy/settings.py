@@ -225,6 +225,7 @@ ATHANOR_OUTBOUND_PORTS = _setting(
     _numbers,
 )
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
+ATHANOR_SPOOL_DIR = ATHANOR_DATA_DIR / "spool"
 ATHANOR_WORK_DIR = places.work_folder(ATHANOR_DATA_DIR, is_root=os.geteuid() == 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote, unquote_plus
 
 import httpx
 
@@ -82,4 +83,14 @@ def _log_words(answer: Answer) -> None:
                 break
     except httpx.TransportError:
         pass  # The status says enough.
-    log.warning("%s answered a PUT with %d: %r", answer.url.host, answer.status, words[:_WORDS_BYTES])
+    said = _without_query(words[:_WORDS_BYTES].decode(errors="replace"), answer.url)
+    log.warning("%s answered a PUT with %d: %r", answer.url.host, answer.status, said)
+
+
+def _without_query(text: str, url: Url) -> str:
+    # A presigned URL is a key as long as it lives, and servers repeat what they were asked.
+    for pair in url.target.partition("?")[2].split("&"):
+        value = pair.partition("=")[2]
+        for spelling in {value, unquote(value), unquote_plus(value)}:
+            text = text.replace(spelling, "...") if len(spelling) > 7 else text
+    return text

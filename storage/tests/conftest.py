@@ -120,6 +120,9 @@ class _Page(BaseHTTPRequestHandler):
         if argument.endswith("/open"):
             self.server.release.wait(60)
 
+    def put_echo(self, argument: str) -> None:
+        self.answer(f"What is {self.path}?".encode(), 403)
+
     def put_cut(self, argument: str) -> None:
         self.rfile.read(int(argument))
 

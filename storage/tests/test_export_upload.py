@@ -200,6 +200,13 @@ def test_an_answer_that_comes_before_all_is_sent_is_heard(site, into, page, capl
     assert "AccessDenied" in caplog.text
 
 
+def test_a_presigned_url_is_not_logged_when_the_server_repeats_it(site, into, caplog):
+    failure(into, f"{site.url}/echo?expires=1&sig=abc%2Fdefgh%3D")
+
+    assert "What is /echo?" in caplog.text
+    assert "defgh" not in caplog.text
+
+
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_a_connection_that_is_cut_may_be_tried_again(site, into, size):
     message, retry = failure(into, f"{site.url}/cut/{size}", bytes(3_000_000))
@@ -363,3 +370,46 @@ def test_declaring_costs_no_http_client():
     code = "import sys, storage.export_upload; sys.exit('httpx' in sys.modules or 'ssl' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def s3(swift):
+    import boto3
+    from botocore.config import Config
+
+    def client(version):
+        return boto3.client(
+            "s3",
+            endpoint_url=swift.s3_endpoint,
+            region_name=swift.s3_region,
+            aws_access_key_id=swift.s3_access_key,
+            aws_secret_access_key=swift.s3_secret_key,
+            config=Config(signature_version=version, s3={"addressing_style": "path"}, proxies={}),
+        )
+
+    client("s3v4").create_bucket(Bucket="presigned")
+    return client
+
+
+class TestPresigned:
+    """URLs that a customer's own SDK signed, at an S3 that checks what was signed."""
+
+    @pytest.mark.parametrize("version", ["s3v4", "s3"])
+    @pytest.mark.parametrize("signed", [{}, {"ContentType": "text/x-own"}])
+    def test_a_presigned_url_works_as_it_is(self, s3, into, version, signed):
+        where = {"Bucket": "presigned", "Key": "a folder/größe.pdf", **signed}
+        url = s3(version).generate_presigned_url("put_object", where)
+        given = {"Content-Type": signed["ContentType"]} if signed else {}
+
+        send(into, url, [("a.pdf", b"hello")], headers=given)
+
+        kept = s3("s3v4").get_object(Bucket=where["Bucket"], Key=where["Key"])
+        assert kept["Body"].read() == b"hello"
+
+    def test_one_that_was_altered_is_refused(self, s3, into):
+        url = s3("s3v4").generate_presigned_url("put_object", {"Bucket": "presigned", "Key": "a"})
+
+        assert failure(into, url.replace("/a?", "/b?")) == (
+            "The server answered 403 Forbidden.",
+            Retry.NEVER,
+        )

@@ -22,6 +22,8 @@ from .request import (
 from .task import (
     AddressRefused,
     Cancelled,
+    ConnectionGone,
+    ConnectionUntested,
     ConversionFailed,
     DiskFull,
     DownloadFailed,
@@ -61,6 +63,8 @@ __all__ = [
     "BadRequest",
     "Cancelled",
     "Conflict",
+    "ConnectionGone",
+    "ConnectionUntested",
     "ConversionFailed",
     "DiskFull",
     "DownloadFailed",
