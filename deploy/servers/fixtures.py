@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -13,8 +14,13 @@ from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
 from .gcs import Gcs
 from .gcs import gcs as run_gcs
+from .ftpd import Ftpd
+from .ftpd import ftpd as run_ftpd
+from .ftpd import vsftpd as run_vsftpd
 from .moto import Moto
 from .moto import moto as run_moto
+from .sshd import Sshd
+from .sshd import sshd as run_sshd
 
 
 @pytest.fixture
@@ -25,15 +31,12 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 
 
 @pytest.fixture(scope="session")
-<<<<<<< HEAD
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Azure Blob Storage."""
     with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
-=======
 def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
     """A Google Cloud Storage that asks for a token."""
     with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
->>>>>>> main
         yield served
 
 
@@ -48,4 +51,31 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]:
     """OpenStack Swift with Keystone, and an S3 before it."""
     with openstack.swift(tmp_path_factory.mktemp("swift")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """OpenSSH's server, with one customer."""
+    folder = tmp_path_factory.mktemp("sshd")
+    folder.chmod(0o711)
+    with run_sshd(folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def ftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ftpd]:
+    """An FTP server, without TLS and with it."""
+    with run_ftpd(tmp_path_factory.mktemp("ftpd")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def vsftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ftpd]:
+    """vsftpd, which takes no file whose TLS session is not that of the login; only root can run it."""
+    if os.geteuid():
+        pytest.skip("only root can run vsftpd")
+    folder = tmp_path_factory.mktemp("vsftpd")
+    folder.chmod(0o711)
+    with run_vsftpd(folder) as served:
         yield served
