@@ -8,19 +8,13 @@ from contextlib import ExitStack
 
 import pytest
 
+from . import azurite as azure
+from . import ftpd as ftp
+from . import gcs as google
+from . import moto as s3
+from . import sshd as ssh
 from . import swift as openstack
-from .azurite import Azurite
-from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
-from .gcs import Gcs
-from .gcs import gcs as run_gcs
-from .ftpd import Ftpd
-from .ftpd import ftpd as run_ftpd
-from .ftpd import vsftpd as run_vsftpd
-from .moto import Moto
-from .moto import moto as run_moto
-from .sshd import Sshd
-from .sshd import sshd as run_sshd
 
 
 @pytest.fixture
@@ -31,19 +25,23 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azure.Azurite]:
     """Azure Blob Storage."""
-    with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
-def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
-    """A Google Cloud Storage that asks for a token."""
-    with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
+    with azure.azurite(tmp_path_factory.mktemp("azurite")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[google.Gcs]:
+    """A Google Cloud Storage that asks for a token."""
+    with google.gcs(tmp_path_factory.mktemp("gcs")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Moto]:
     """An S3 that takes any keys."""
-    with run_moto(tmp_path_factory.mktemp("moto")) as served:
+    with s3.moto(tmp_path_factory.mktemp("moto")) as served:
         yield served
 
 
@@ -55,27 +53,27 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssh.Sshd]:
     """OpenSSH's server, with one customer."""
     folder = tmp_path_factory.mktemp("sshd")
     folder.chmod(0o711)
-    with run_sshd(folder) as served:
+    with ssh.sshd(folder) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def ftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ftpd]:
+def ftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ftp.Ftpd]:
     """An FTP server, without TLS and with it."""
-    with run_ftpd(tmp_path_factory.mktemp("ftpd")) as served:
+    with ftp.ftpd(tmp_path_factory.mktemp("ftpd")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def vsftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ftpd]:
+def vsftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ftp.Ftpd]:
     """vsftpd, which takes no file whose TLS session is not that of the login; only root can run it."""
     if os.geteuid():
         pytest.skip("only root can run vsftpd")
     folder = tmp_path_factory.mktemp("vsftpd")
     folder.chmod(0o711)
-    with run_vsftpd(folder) as served:
+    with ftp.vsftpd(folder) as served:
         yield served
