@@ -25,15 +25,16 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 
 
 @pytest.fixture(scope="session")
-<<<<<<< HEAD
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
     """Azure Blob Storage."""
     with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
-=======
+        yield served
+
+
+@pytest.fixture(scope="session")
 def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
     """A Google Cloud Storage that asks for a token."""
     with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
->>>>>>> main
         yield served
 
 

@@ -30,7 +30,10 @@ TOKEN = json.dumps({"access_token": "ya29.token", "expires_in": 3600})
 def moves(**location):
     """Return an import and an export of a bucket."""
     given = {
-        "project_id": "p", "bucket": "acme", "client_email": "a@b.example", "private_key": KEY,
+        "project_id": "p",
+        "bucket": "acme",
+        "client_email": "a@b.example",
+        "private_key": KEY,
         "file": "a.txt",
         **location,
     }
