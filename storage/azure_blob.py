@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 from uuid import uuid4
@@ -66,8 +66,11 @@ class AzureBlob:
 
     def items(self, prefix: str) -> Iterator[Item]:
         """Yield every blob whose name begins with the prefix; folders of a hierarchical account are none."""
+        from ._support import azure
+
         with self._sentences("list"):
-            for found in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
+            blobs = self._container.list_blobs(prefix, include=["metadata"], results_per_page=azure.PAGE)
+            for found in blobs:
                 if not _is_folder(found):
                     yield _item(found, found.name)
 
@@ -84,8 +87,8 @@ class AzureBlob:
                 start = number * length
                 return self._piece(blob, item, range(start, min(start + length, size)), advance)
 
-        with target.open("xb") as file:
-            for data, wanted in in_order(bring, -(-size // length), width=width):  # noqa: B007 - the last
+        with target.open("xb") as file, closing(in_order(bring, -(-size // length), width=width)) as pieces:
+            for data, wanted in pieces:  # noqa: B007 - the last one's
                 digest.update(data)
                 file.write(data)
         if wanted and wanted != digest.digest():
@@ -158,8 +161,9 @@ class AzureBlob:
                         names[number], data, validate_content=True, told=Told(advance, key, len(data))
                     )
 
-            for number, _ in enumerate(in_order(put, len(names), width=width)):
-                digest.update(read(number))
+            with closing(in_order(put, len(names), width=width)) as done:
+                for number, _ in enumerate(done):
+                    digest.update(read(number))
         with self._sentences("write to", key):
             advance(0)
             blob.commit_block_list(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -21,6 +22,11 @@ from .door import CONNECT_SECONDS, IDLE_SECONDS
 from .place import Advance
 
 PIECE = 256 * 1024
+PAGE = 500
+"""Blobs of one listing: each may come with ten kilobytes of name and notes."""
+MOST_BYTES = 8 * 1024 * 1024
+"""Of an answer that is no blob."""
+MOST_SECONDS = 120.0
 CONNECTIONS = 16
 Credential = AzureNamedKeyCredential | AzureSasCredential
 
@@ -67,6 +73,37 @@ class _Body:
                 self._told.passed(len(piece))
 
 
+class _Bounded:
+    """An answer that is no blob: it ends, or is cut."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def stream(self, *args: Any, **options: Any) -> Iterator[bytes]:
+        """Yield its bytes.
+
+        :raises ValueError: when they are too many, or come too slowly.
+        """
+        ends, came = time.monotonic() + MOST_SECONDS, 0
+        for piece in self._raw.stream(*args, **options):
+            came += len(piece)
+            if came > MOST_BYTES or time.monotonic() > ends:
+                self._raw.close()
+                raise ValueError("The answer does not end.")
+            yield piece
+
+
+class _Adapter(HTTPAdapter):
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        answer = super().send(request, *args, **options)
+        if not options.get("stream") or answer.status_code >= 300:
+            answer.raw = _Bounded(answer.raw)
+        return answer
+
+
 class _Transport(RequestsTransport):  # type: ignore[misc]
     """Takes no proxy, no netrc and no certificates from the environment; operations may pass ``told``."""
 
@@ -74,7 +111,7 @@ class _Transport(RequestsTransport):  # type: ignore[misc]
         session = requests.Session()
         session.trust_env = False
         for scheme in ("http://", "https://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
+            session.mount(scheme, _Adapter(pool_maxsize=CONNECTIONS, max_retries=0))
         # The system's certificates, so that an operator can add a private authority.
         known = ssl.get_default_verify_paths()
         super().__init__(

@@ -443,6 +443,18 @@ def test_a_server_that_sends_without_end_is_not_listened_to(location, loopback, 
         fetched(place, tmp_path, azure_blob.Item("a", 10, '"1"'))
 
 
+def test_an_answer_that_is_no_blob_is_bounded(location, loopback, tmp_path):
+    status = 200
+    server, opening = served(lambda *_: (status, {}, bytes(100 * MB)), location)
+
+    with server, opening as place:
+        with pytest.raises(StorageRefused, match="Check endpoint"):
+            list(place.items("a"))
+        status = 403
+        with pytest.raises(StorageRefused, match="Check endpoint"):
+            fetched(place, tmp_path, azure_blob.Item("a", 10, '"1"'))
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>hello</html>", b"hello"])
 def test_a_server_that_is_no_azure_is_told_so(location, loopback, tmp_path, body):
     server, opening = served(lambda *_: (200, {}, body), location)
