@@ -85,6 +85,11 @@ def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) ->
     settings.ATHANOR_WORK_DIR.mkdir()
 
 
+@pytest.fixture
+def local() -> None:
+    """Keep files in a folder of this machine, whatever store the tests are run with."""
+
+
 @pytest.fixture(autouse=True)
 def _own_fleet() -> Iterator[None]:
     """Let no test see the workers of another."""

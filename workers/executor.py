@@ -283,12 +283,6 @@ class _Performance:
             raise errors.ConversionFailed
         row = brought.get(output.path)
         first = next(iter(brought.values()), None)
-        if row:
-            stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
-        else:
-            if output.path.stat().st_size > settings.ATHANOR_MAX_FILE_BYTES:
-                raise errors.FileTooLarge
-            stored = files.save(output.path, task=self.task.pk)
         name = output.name or naming.after(first.name if first else "", output.path)
         # What is made of all files lies in the folder of none.
         inherited = row or (first if self.hop.operation.inputs is Inputs.EACH else None)
@@ -299,7 +293,13 @@ class _Performance:
             output.format
             or self.hop.target
             or (row.format if row else "")
-            or routing.format_of_new(stored, name)
+            or routing.format_of_new(output.path, name)
         )
+        if row:
+            stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
+        else:
+            if output.path.stat().st_size > settings.ATHANOR_MAX_FILE_BYTES:
+                raise errors.FileTooLarge
+            stored = files.save(output.path, task=self.task.pk)
         done = routing.is_last_for_file(self.task, self.hop)
         self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, **between))
