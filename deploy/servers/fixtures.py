@@ -8,6 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from .cutting import Cutter, cutter
+from .moto import Moto
+from .moto import moto as run_moto
 
 
 @pytest.fixture
@@ -15,3 +17,10 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+    """An S3 that takes any keys."""
+    with run_moto(tmp_path_factory.mktemp("moto")) as served:
+        yield served

@@ -1,37 +1,55 @@
 """Our own file store, a folder of keys per task: here or in a bucket. Customers' is ``storage/``."""
 
 from .keeping import (
+    adopt,
+    arrivals,
     begin,
     digest,
+    drop,
     fetch,
+    form,
     keys,
+    link,
     new_key,
+    objection,
     open,  # noqa: A004 - it opens a file
     read,
     remove,
     remove_tasks,
     save,
     share,
+    tidy,
     untouched,
     write,
 )
-from .store import CHUNK, Stored, Writing
+from .store import CHUNK, Advance, Arrived, Form, Shown, Stored, Writing
 
 __all__ = [
     "CHUNK",
+    "Advance",
+    "Arrived",
+    "Form",
+    "Shown",
     "Stored",
     "Writing",
+    "adopt",
+    "arrivals",
     "begin",
     "digest",
+    "drop",
     "fetch",
+    "form",
     "keys",
+    "link",
     "new_key",
+    "objection",
     "open",
     "read",
     "remove",
     "remove_tasks",
     "save",
     "share",
+    "tidy",
     "untouched",
     "write",
 ]

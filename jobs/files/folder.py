@@ -13,18 +13,18 @@ from typing import BinaryIO
 
 from jobs.contract.errors import DiskFull, FileGone
 
-from .store import PIECE
+from .store import PIECE, Advance, NoForms, Shown
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP}
 
 
-class Folder:
+class Folder(NoForms):
     """The store in one folder; nobody else comes near it."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, source: Path, key: str) -> None:
+    def put(self, source: Path, key: str, _advance: Advance) -> None:
         with _room():
             with source.open("rb") as file:
                 _finish(file)
@@ -42,9 +42,12 @@ class Folder:
 
     def copy(self, key: str, to: str) -> None:
         with self._all_or_nothing(to):
-            self.fetch(key, self._place(to))
+            self._link(key, self._place(to))
 
-    def fetch(self, key: str, into: Path) -> None:
+    def fetch(self, key: str, into: Path, _advance: Advance) -> None:
+        self._link(key, into)
+
+    def _link(self, key: str, into: Path) -> None:
         with _room(), _there():
             try:
                 os.link(self._path(key), into)
@@ -82,6 +85,15 @@ class Folder:
             with suppress(FileNotFoundError):
                 if folder.stat().st_mtime < time.time() - seconds:
                     yield f"{folder.relative_to(self._root)}"
+
+    def tidy(self, *, seconds: float) -> None:
+        pass  # What is not whole lies in its task's folder.
+
+    def objection(self) -> str | None:
+        return None
+
+    def link(self, key: str, shown: Shown, *, seconds: int) -> str | None:  # noqa: ARG002
+        return None
 
     def _path(self, key: str) -> Path:
         return self._root / key

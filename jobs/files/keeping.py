@@ -5,35 +5,41 @@ from __future__ import annotations
 import functools
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from django.conf import settings
 
-from . import folder
-from .store import Store, Stored, Writing
+from . import folder, s3
+from .address import Address
+from .store import Advance, Arrived, Form, Shown, Store, Stored, Writing, unwatched
 
 
 def store() -> Store:
     """Return the store that the settings name."""
-    return _store(settings.ATHANOR_FILES_DIR)
+    keys = settings.ATHANOR_FILE_STORE_ACCESS_KEY, settings.ATHANOR_FILE_STORE_SECRET_KEY
+    return _store(settings.ATHANOR_FILE_STORE, *keys, settings.ATHANOR_FILES_DIR)
 
 
 @functools.lru_cache(maxsize=1)
-def _store(files_dir: Path) -> Store:
-    return folder.Folder(files_dir)
+def _store(address: Address | None, access_key: str, secret_key: str, files_dir: Path) -> Store:
+    if address is None:
+        return folder.Folder(files_dir)
+    return s3.Bucket(address, access_key=access_key, secret_key=secret_key)
 
 
-def save(source: Path, *, task: uuid.UUID | str, sha256: str | None = None) -> Stored:
+def save(
+    source: Path, *, task: uuid.UUID | str, sha256: str | None = None, advance: Advance = unwatched
+) -> Stored:
     """Move a file into the store and return what was stored, once it is there for good.
 
     :param sha256: its digest, when somebody already knows it.
     :raises DiskFull: when there is no room.
     """
     stored = Stored(new_key(task), source.stat().st_size, sha256 or digest(source))
-    store().put(source, stored.key)
+    store().put(source, stored.key, advance)
     return stored
 
 
@@ -67,13 +73,13 @@ def begin(task: uuid.UUID | str) -> Writing:
     return store().begin(new_key(task))
 
 
-def fetch(key: str, into: Path) -> None:
+def fetch(key: str, into: Path, *, advance: Advance = unwatched) -> None:
     """Put a stored file where a tool can read it; it must not be written to, for it may be the same file.
 
     :raises DiskFull: when there is no room.
     :raises FileGone: when the file has been removed.
     """
-    store().fetch(key, into)
+    store().fetch(key, into, advance)
 
 
 def open(key: str) -> BinaryIO:  # noqa: A001 - it opens a file
@@ -120,6 +126,50 @@ def remove_tasks(tasks: Iterable[uuid.UUID]) -> None:
     """Remove everything stored for these tasks."""
     for task in tasks:
         store().remove_folder(_folder(task))
+
+
+def tidy(*, seconds: float) -> None:
+    """Remove parts of files that nobody has gone on with for so long."""
+    store().tidy(seconds=seconds)
+
+
+def objection() -> str | None:
+    """Return why the store cannot be used as it is; None when it can."""
+    return store().objection()
+
+
+def link(key: str, shown: Shown, *, seconds: int) -> str | None:
+    """Return a URL of the store's own that gives a file for so long; None when there is none."""
+    return store().link(key, shown, seconds=seconds)
+
+
+def form(task: uuid.UUID | str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:
+    """Return a form that the store itself takes a task's file with; None when it takes none.
+
+    :param most: the largest file it takes, in bytes.
+    :param fields: more fields to sign.
+    """
+    return store().form(f"{task}", seconds=seconds, most=most, fields=fields)
+
+
+def arrivals() -> Iterator[uuid.UUID]:
+    """Yield the tasks for which something has come by a form of the store's own."""
+    for name in store().arrivals():
+        with suppress(ValueError):
+            yield uuid.UUID(name)
+
+
+def adopt(task: uuid.UUID | str) -> Arrived:
+    """Store what came first for a task as a file of it. What came stays, until it is dropped.
+
+    :raises FileGone: when nothing has come.
+    """
+    return store().adopt(f"{task}", new_key(task))
+
+
+def drop(task: uuid.UUID | str) -> None:
+    """Remove all that has come for a task."""
+    store().drop(f"{task}")
 
 
 def _folder(task: uuid.UUID | str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
+
+from jobs.contract.errors import FileGone
 
 CHUNK = 1024 * 1024
 PIECE = 256 * 1024
@@ -19,6 +21,41 @@ class Stored:
     key: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a client posts a file with: the address, and the fields that come before the file."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A file that a client has sent by a form."""
+
+    key: str
+    name: str
+    """As the client wrote it."""
+    size: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a download says of its file."""
+
+    media_type: str
+    disposition: str
+    cache_control: str
+
+
+Advance = Callable[[int], None]
+"""Called with how many bytes more have moved, from any thread; what it raises ends the transfer."""
+
+
+def unwatched(_size: int) -> None:
+    """Let a transfer go on."""
 
 
 class Writing(Protocol):
@@ -45,7 +82,7 @@ class Store(Protocol):
     where there is no such file, and ``FileStoreUnreachable`` where the store does not do its work.
     """
 
-    def put(self, source: Path, key: str) -> None:
+    def put(self, source: Path, key: str, advance: Advance) -> None:
         """Move a file into the store; it is there when it is whole and there for good."""
 
     def begin(self, key: str) -> Writing:
@@ -54,7 +91,7 @@ class Store(Protocol):
     def copy(self, key: str, to: str) -> None:
         """Store the same bytes under another key; each may be removed without the other."""
 
-    def fetch(self, key: str, into: Path) -> None:
+    def fetch(self, key: str, into: Path, advance: Advance) -> None:
         """Put a file where a tool can read it, and nobody may write to it."""
 
     def open(self, key: str) -> BinaryIO:
@@ -74,3 +111,43 @@ class Store(Protocol):
 
     def untouched(self, *, seconds: float) -> Iterator[str]:
         """Yield the folders into which nothing has come for so long."""
+
+    def tidy(self, *, seconds: float) -> None:
+        """Remove parts of files that nobody has gone on with for so long."""
+
+    def objection(self) -> str | None:
+        """Return why the store cannot be used as it is; None when it can."""
+
+    def link(self, key: str, shown: Shown, *, seconds: int) -> str | None:
+        """Return a URL of the store's own that gives a file for so long; None when there is none."""
+
+    def form(self, folder: str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:
+        """Return a form that the store itself takes files with, outside its folders; None when it takes none.
+
+        :param fields: more fields to sign.
+        """
+
+    def arrivals(self) -> Iterator[str]:
+        """Yield the folders for which something has come by a form."""
+
+    def adopt(self, folder: str, key: str) -> Arrived:
+        """Store what came first for a folder, and has not been dropped, under a key."""
+
+    def drop(self, folder: str) -> None:
+        """Remove all that has come for a folder."""
+
+
+class NoForms:
+    """The part of a store that clients send nothing to by themselves."""
+
+    def form(self, folder: str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:  # noqa: ARG002
+        return None
+
+    def arrivals(self) -> Iterator[str]:
+        return iter(())
+
+    def adopt(self, folder: str, key: str) -> Arrived:  # noqa: ARG002
+        raise FileGone
+
+    def drop(self, folder: str) -> None:
+        pass
