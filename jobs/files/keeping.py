@@ -143,6 +143,11 @@ def link(key: str, shown: Shown, *, seconds: int) -> str | None:
     return store().link(key, shown, seconds=seconds)
 
 
+def takes_forms() -> bool:
+    """Tell whether clients may send files to the store past us."""
+    return store().takes_forms
+
+
 def form(task: uuid.UUID | str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:
     """Return a form that the store itself takes a task's file with; None when it takes none.
 

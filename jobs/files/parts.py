@@ -8,9 +8,11 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Any
+
+from jobs.contract.errors import FileStoreUnreachable
 
 from . import lanes
 
@@ -123,7 +125,8 @@ class Writing:
     def discard(self) -> None:
         if self._flying:
             wait([self._flying])
-        with self._asking():
+        # The log has it; what stays is swept with its task.
+        with suppress(FileStoreUnreachable), self._asking():
             if self._parts:
                 self._parts.abort()
             self._client.delete_object(**self._target)

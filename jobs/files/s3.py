@@ -149,8 +149,12 @@ class Bucket:
 
     # --- What clients do with the bucket itself
 
+    @property
+    def takes_forms(self) -> bool:
+        return UPLOADS in self._address.direct
+
     def form(self, folder: str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:
-        if UPLOADS not in self._address.direct:
+        if not self.takes_forms:
             return None
         conditions = [{name: value} for name, value in fields.items()]
         with _asking():

@@ -72,7 +72,7 @@ class Writing(Protocol):
         """Return once the whole file is stored for good."""
 
     def discard(self) -> None:
-        """Let nothing of it remain, closed or not."""
+        """Let nothing of it remain, closed or not; what cannot be removed now goes with its task."""
 
 
 class Store(Protocol):
@@ -121,6 +121,10 @@ class Store(Protocol):
     def link(self, key: str, shown: Shown, *, seconds: int) -> str | None:
         """Return a URL of the store's own that gives a file for so long; None when there is none."""
 
+    @property
+    def takes_forms(self) -> bool:
+        """Tell whether there are such forms."""
+
     def form(self, folder: str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:
         """Return a form that the store itself takes files with, outside its folders; None when it takes none.
 
@@ -139,6 +143,8 @@ class Store(Protocol):
 
 class NoForms:
     """The part of a store that clients send nothing to by themselves."""
+
+    takes_forms = False
 
     def form(self, folder: str, *, seconds: int, most: int, fields: Mapping[str, str]) -> Form | None:  # noqa: ARG002
         return None

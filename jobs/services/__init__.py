@@ -8,6 +8,7 @@ from .accepting import (
     delete_task,
     receive_upload,
     retry,
+    take_in,
 )
 from .moving import UPLOAD, Staged
 from .notices import send_owed
@@ -53,6 +54,7 @@ __all__ = [
     "ring_again",
     "send_owed",
     "take_from_dead",
+    "take_in",
     "tell_progress",
     "trial",
 ]

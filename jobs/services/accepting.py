@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import files, queues, sealing, secrets
+from jobs import files, queues, routing, sealing, secrets
 from jobs.contract import errors
 from jobs.intake import JobDraft, TaskDraft
 from jobs.models import Account, ApiKey, Job, Link, Task
@@ -138,6 +138,20 @@ def receive_upload(task_id: uuid.UUID, file: Staged) -> bool:
     if job_id:
         start_job(job_id)
     after_end(task_id, job_id)
+    return True
+
+
+@transaction.atomic
+def take_in(task_id: uuid.UUID) -> bool:
+    """Let a worker take in what the file store has for an upload task; False when it does not wait."""
+    job_id = Task.objects.filter(pk=task_id).values_list("job_id", flat=True).first()
+    lock(job_id)
+    [hop] = routing.plain(UPLOAD)
+    changes = {"plan": [hop.key], "overdue_at": None, "rung_at": Now(), **routing.columns(hop)}
+    waiting = Task.objects.filter(pk=task_id, operation=UPLOAD, status=Status.WAITING)
+    if not waiting.update(status=Status.QUEUED, **changes):
+        return False
+    queues.ring(hop.operation.queue)
     return True
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobs.files import address
 
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
-    from deploy.servers.moto import Moto
 
-
-def use(settings: SettingsWrapper, moto: Moto, *, direct: str = "") -> str:
+def use(settings: SettingsWrapper, moto: Any, *, direct: str = "") -> str:
     """Let files be kept in a new bucket; return its name.
 
     :param direct: what clients do with the bucket itself.
@@ -25,7 +23,7 @@ def use(settings: SettingsWrapper, moto: Moto, *, direct: str = "") -> str:
     return name
 
 
-def made(moto: Moto, *, direct: str = "") -> tuple[str, str]:
+def made(moto: Any, *, direct: str = "") -> tuple[str, str]:
     """Make a bucket; return the setting that means it, and its name."""
     name = f"files-{uuid.uuid4().hex}"
     moto.client().create_bucket(Bucket=name)
