@@ -8,10 +8,10 @@ export UV_SYSTEM_CERTS := true
 export NODE_USE_SYSTEM_CA := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test attack check fix bench matrix docs
+.PHONY: help setup demo up test test-storage servers attack check fix bench matrix docs
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
 setup: ## install what is missing: system packages (with sudo when not root) and .venv
 	@deploy/setup.sh
@@ -22,11 +22,17 @@ demo: setup ## convert a document, a video and a photo through the REST API, and
 up: setup ## run the whole stack until Ctrl-C
 	@exec $(PYTHON) -m deploy.embedded
 
-test: check ## all checks and all tests
-	@echo "== pytest"
-	@$(PYTHON) -m pytest
+servers: setup
+	@deploy/servers/setup.sh
 
-attack: setup ## attack a stack of its own as strangers would (part of make test)
+test: check servers ## all checks and all tests
+	@echo "== pytest"
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup
+
+test-storage: servers ## every storage provider with its real server, and the table of what came of it
+	@CI=true $(PYTHON) -m deploy.storage_matrix
+
+attack: servers ## attack a stack of its own as strangers would (part of make test)
 	@CI=true $(PYTHON) -m pytest -m attack
 
 check: setup ## what CI checks besides the tests
@@ -39,7 +45,7 @@ check: setup ## what CI checks besides the tests
 fix: setup ## let ruff mend what it can
 	@$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
 
-bench: setup ## measure speed and memory, each beside its floor
+bench: servers ## measure speed and memory, each beside its floor
 	@$(PYTHON) -m deploy.bench
 
 matrix: setup ## try every conversion on offer with real files, and print what came of each

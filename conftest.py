@@ -22,8 +22,13 @@ pytest_plugins = ["deploy.servers.fixtures"]
 
 # Before Django reads its settings: tests own their data folder. Were the settings named in pyproject.toml,
 # they would be read before this.
-FOLDER = Path(tempfile.mkdtemp(prefix="athanor-tests-"))
-FOLDER.chmod(0o711)
+# Where several processes share a run, each has its own in the folder of the one that began.
+HELPER = os.environ.get("PYTEST_XDIST_WORKER", "")
+TOP = Path(os.environ["ATHANOR_TESTS_DIR"] if HELPER else tempfile.mkdtemp(prefix="athanor-"))
+FOLDER = TOP / (HELPER or "0")
+FOLDER.mkdir(mode=0o711)
+TOP.chmod(0o711)
+os.environ["ATHANOR_TESTS_DIR"] = f"{TOP}"
 os.environ["ATHANOR_DATA_DIR"] = f"{FOLDER / 'data'}"
 # pytest's usual place belongs to whichever session began last.
 os.environ["PYTEST_DEBUG_TEMPROOT"] = f"{FOLDER}"
@@ -32,7 +37,18 @@ django.setup()
 
 
 def pytest_unconfigure() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    shutil.rmtree(FOLDER if HELPER else TOP, ignore_errors=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where there are several processes, let one have the whole stack, and each module stay in one."""
+    for item in items:
+        drives = item.get_closest_marker("stack") or item.get_closest_marker("attack")
+        item.add_marker(pytest.mark.xdist_group("stack" if drives else item.nodeid.partition("::")[0]))
+    if HELPER:
+        # The longest of all first.
+        items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "stack")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -74,7 +90,7 @@ def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
         base = tmp_path_factory.getbasetemp()
         for folder in (base, *base.parents):
             # Never what somebody else's --basetemp lies in.
-            if FOLDER in folder.parents:
+            if TOP in folder.parents:
                 folder.chmod(0o711)
 
 
@@ -82,6 +98,7 @@ def _reachable(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) -> None:
     tmp_path.chmod(0o711)
     settings.ATHANOR_FILES_DIR = tmp_path / "files"
+    settings.ATHANOR_SPOOL_DIR = tmp_path / "spool"
     settings.ATHANOR_WORK_DIR = tmp_path / "work"
     settings.ATHANOR_WORK_DIR.mkdir()
 

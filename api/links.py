@@ -82,6 +82,16 @@ def _store_s_form(task: Task, grant: Grant, ours: Mapping[str, str]) -> files.Fo
     return files.form(task.pk, seconds=left, most=grant.max_size, fields={**after, **ignored})
 
 
+def upload_url(form: Mapping[str, str], task: UUID, **upload: str) -> str:
+    """Return the URL of one upload for a form: what allows it is in its query, beside what is uploaded."""
+    allowed = {name: text or "" for name, text in _allowing(form).items()}
+    return f"{_root()}{UPLOADS}/{task}?{urlencode({**allowed, **upload})}"
+
+
+def _allowing(fields: Mapping[str, str]) -> dict[str, str | None]:
+    return {name: fields.get(name, fields.get(f"{_IGNORED}{name}")) for name in _OURS}
+
+
 def check_upload(fields: Mapping[str, str], *, task: UUID | None) -> Grant:
     """Return what an upload form allows.
 
@@ -94,7 +104,7 @@ def check_upload(fields: Mapping[str, str], *, task: UUID | None) -> Grant:
     task = task or named
     if task is None:
         raise LinkRefused
-    ours = {name: fields.get(name, fields.get(f"{_IGNORED}{name}")) for name in _OURS}
+    ours = _allowing(fields)
     grant = Grant("upload", task, _number(ours["expires"]), max_size=_number(ours["max_file_size"]))
     _verify(grant, ours["key_id"], ours["signature"])
     return grant

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Collection
 
@@ -13,6 +14,7 @@ django = get_wsgi_application()
 
 from api import wsgi  # noqa: E402 - Django must be set up first
 from api.bytes import application as storage  # noqa: E402
+from api.bytes import spool  # noqa: E402
 from api.waiting import Waiting  # noqa: E402
 
 
@@ -39,8 +41,10 @@ class Application:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._waiting.endings.start()
+        sweeping = asyncio.create_task(spool.keep_swept())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        sweeping.cancel()
         await self._waiting.endings.stop()
         await send({"type": "lifespan.shutdown.complete"})
 

@@ -215,6 +215,7 @@ ATHANOR_FILE_STORE_SECRET_KEY = _setting(
     "FILE_STORE_SECRET_KEY", "", "The key to the bucket; empty for what the machine has.", str
 )
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
+ATHANOR_SPOOL_DIR = ATHANOR_DATA_DIR / "spool"
 ATHANOR_WORK_DIR = places.work_folder(ATHANOR_DATA_DIR, is_root=os.geteuid() == 0)
 
 

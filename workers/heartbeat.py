@@ -84,7 +84,8 @@ class Run:
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
         """Keep a tool's command line and the tail of its words for the operator, without secrets."""
-        self.arguments.append(self.redact(" ".join(argv)))
+        if argv:
+            self.arguments.append(self.redact(" ".join(argv)))
         self.output.append(self.redact(output))
 
 

@@ -14,6 +14,7 @@ from api import bodies, errors, links
 from api.answers import refusal
 from jobs.contract.errors import ApiError, MethodNotAllowed, NotFound
 
+from . import tus
 from .downloads import send_file
 from .uploads import receive_form
 
@@ -27,10 +28,14 @@ _FIXED_UPLOAD = "/tasks"
 # The links carry their own permission and no cookie is looked at: any page may use them.
 _ANY_ORIGIN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Content-Disposition, Content-Range, ETag, Location",
+    "Access-Control-Expose-Headers": (
+        "Content-Disposition, Content-Range, ETag, Location, Tus-Checksum-Algorithm, Tus-Extension, "
+        "Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Defer-Length, Upload-Expires, Upload-Length, "
+        "Upload-Metadata, Upload-Offset"
+    ),
 }
 _PREFLIGHT = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+    "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
@@ -63,11 +68,14 @@ async def _answer(scope: Scope, receive: Receive) -> Response:
     if not (upload or download or path == _FIXED_UPLOAD):
         raise NotFound
     if method == "OPTIONS":
-        return Response(status_code=204, headers=_PREFLIGHT)
+        return Response(status_code=204, headers=_PREFLIGHT if download else _PREFLIGHT | tus.abilities())
     if download:
         if method not in {"GET", "HEAD"}:
             raise MethodNotAllowed(headers={"Allow": "GET, HEAD, OPTIONS"})
         return await send_file(scope, task=UUID(download[1]))
+    task = UUID(upload[1]) if upload and upload[1] else None
+    if tus.is_meant(scope):
+        return await tus.answer(scope, receive, task=task)
     if method != "POST":
-        raise MethodNotAllowed(headers={"Allow": "POST, OPTIONS"})
-    return await receive_form(scope, receive, task=UUID(upload[1]) if upload and upload[1] else None)
+        raise MethodNotAllowed(headers={"Allow": tus.METHODS})
+    return await receive_form(scope, receive, task=task)

@@ -95,8 +95,10 @@ class _Upload:
     async def _begin(self, part: FileBegins) -> None:
         # The file is the last field, so all that allows it is here. Nothing is written for strangers.
         self._grant = links.check_upload(self._fields, task=self._task)
-        self._redirect = await threads.database(_redirect_of, self._grant.task)
-        self._name = _name(part, self._fields.get("key", ""))
+        self._redirect = await threads.database(redirect_of, self._grant.task)
+        in_key = self._fields.get("key", "").partition("/")[2]
+        given = part.filename or ("" if "${filename}" in in_key else in_key)
+        self._name = name_of(given, part.media_type)
         self._limit = min(self._grant.max_size, settings.ATHANOR_MAX_FILE_BYTES)
         self._staging = await threads.disk(_Staging, self._grant.task)
 
@@ -119,10 +121,10 @@ class _Upload:
             raise BadRequest('The form has no file: send it as the last field, named "file".')
         await self._flush()
         stored = await threads.disk(self._staging.close)
-        kept = await threads.disk(_format, stored, self._name)
+        kept = await threads.disk(format_of, stored, self._name)
         self._staging = None
         staged = services.Staged(stored, self._name, format=kept)
-        await threads.database(_publish, self._grant.task, staged)
+        await threads.database(publish, self._grant.task, staged)
         if self._redirect:
             return RedirectResponse(self._redirect, 303)
         return _post_response(self._grant.task, staged)
@@ -159,12 +161,13 @@ class _Staging:
             self._writing.discard()
 
 
-def _format(stored: files.Stored, name: str) -> str:
+def format_of(stored: files.Stored, name: str) -> str:
+    """Return the format to keep for a file that has been stored."""
     with files.open(stored.key) as file:
         return routing.format_of_new(file, name)
 
 
-def _redirect_of(task: UUID) -> str | None:
+def redirect_of(task: UUID) -> str | None:
     """Return where the task's browser goes after the upload; refuse when the task takes none."""
     row = Task.objects.filter(pk=task, operation=services.UPLOAD).values_list("status", "payload").first()
     if row is None:
@@ -175,7 +178,8 @@ def _redirect_of(task: UUID) -> str | None:
     return payload.get("redirect") or None
 
 
-def _publish(task: UUID, staged: services.Staged) -> None:
+def publish(task: UUID, staged: services.Staged) -> None:
+    """Finish a task with its file; the file is removed when another was faster, and on every failure."""
     # In one piece, so that a caller cancelled meanwhile cannot remove a file that was published.
     try:
         won = services.receive_upload(task, staged)
@@ -187,11 +191,9 @@ def _publish(task: UUID, staged: services.Staged) -> None:
         raise Conflict("The task has its file already, or has ended without one.")
 
 
-def _name(part: FileBegins, key: str) -> str:
-    """Return the file's name: the part's own, else the one in the form's key, else a guess."""
-    in_key = key.partition("/")[2]
-    given = part.filename or ("" if "${filename}" in in_key else in_key)
-    kinds = [extension for extension, kind in formats.MIME_TYPES.items() if kind == part.media_type.lower()]
+def name_of(given: str, media_type: str) -> str:
+    """Return a file's name: the one given, else a guess."""
+    kinds = [extension for extension, kind in formats.MIME_TYPES.items() if kind == media_type.lower()]
     return names.clean(given, fallback=f"file.{kinds[0]}" if kinds else "file")
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from . import swift as openstack
 from .cutting import Cutter, cutter
 from .moto import Moto
 from .moto import moto as run_moto
@@ -23,4 +24,11 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
     """An S3 that takes any keys."""
     with run_moto(tmp_path_factory.mktemp("moto")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]:
+    """OpenStack Swift with Keystone, and an S3 before it."""
+    with openstack.swift(tmp_path_factory.mktemp("swift")) as served:
         yield served

@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 HERE=deploy/servers
 THERE=var/servers
 UV=(.venv/bin/python -m uv)
+declare -A SERVICES=([openssh-server]=ssh)
 
 say() { printf 'servers: %s\n' "$*"; }
 
@@ -20,9 +21,14 @@ system_packages() {
   ((EUID == 0)) || root=(sudo)
   say "apt-get install ${missing[*]}"
   "${root[@]}" apt-get -qq update || say "apt-get update had trouble; going on with the lists there are"
-  # None of them is to be started: tests start their own. systemd and invoke-rc.d ask this file.
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -y -qq \
     -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 install --no-install-recommends "${missing[@]}" >/dev/null
+  # Tests start their own: none of them is to listen on this machine.
+  if [[ -d /run/systemd/system ]]; then
+    for name in "${missing[@]}"; do
+      "${root[@]}" systemctl --quiet disable --now "${SERVICES[$name]:-$name}" 2>/dev/null || true
+    done
+  fi
 }
 
 python_servers() {

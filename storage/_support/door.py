@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import socket
 import ssl
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -17,6 +19,8 @@ from .limits import LOOK_SECONDS, Watch
 
 CONNECT_SECONDS = 10
 IDLE_SECONDS = 30
+SLICE = 64 * 1024
+"""Bytes that are sent before the other side is listened to again."""
 TIMEOUTS = {
     "connect": CONNECT_SECONDS,
     "read": IDLE_SECONDS,
@@ -86,8 +90,12 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, watch: Watch) -> None:
         self._inner = inner
         self._watch = watch
+        self._heard = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._heard:
+            heard, self._heard = self._heard[:max_bytes], self._heard[max_bytes:]
+            return heard
         ends = time.monotonic() + (timeout or IDLE_SECONDS)
         while True:
             self._watch()
@@ -98,8 +106,37 @@ class _Stream(httpcore.NetworkStream):
                     raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._watch()
-        self._inner.write(buffer, timeout=self._watch.at_most(timeout or IDLE_SECONDS))
+        """Send it all.
+
+        :raises httpcore.WriteError: when the other side has answered already, or is gone: read its answer.
+        """
+        connection: socket.socket = self._inner.get_extra_info("socket")
+        left = memoryview(buffer)
+        ends = time.monotonic() + (timeout or IDLE_SECONDS)
+        while left:
+            self._watch()
+            try:
+                self._listen(connection)
+                connection.settimeout(self._watch.at_most(LOOK_SECONDS))
+                sent = connection.send(left[:SLICE])
+            except TimeoutError as error:
+                if time.monotonic() >= ends:
+                    raise httpcore.WriteTimeout from error
+            except OSError as error:
+                raise httpcore.WriteError from error
+            else:
+                left = left[sent:]
+                ends = time.monotonic() + (timeout or IDLE_SECONDS)
+
+    def _listen(self, connection: socket.socket) -> None:
+        # By reading, since of TLS something may have come that is no answer yet.
+        connection.settimeout(0)
+        with suppress(BlockingIOError, ssl.SSLWantReadError):
+            heard = connection.recv(SLICE)
+            self._heard += heard
+            # "HTTP/1.1 100" and its like only announce the answer.
+            if self._heard[9:10] != b"1":
+                raise httpcore.WriteError("The answer came before all was sent.")
 
     def close(self) -> None:
         self._inner.close()

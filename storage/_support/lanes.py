@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from .place import Advance, Location, Open, Place
 LARGE = 16 * 1024 * 1024
 """Bytes from which an object moves alone among its like, in parts of its own: memory stays flat."""
 TRIES = 3
+_QUERY = re.compile(r"\?[^\s'\"<>)]+")
 WIND_DOWN_SECONDS = 5.0
 """How long lanes told to stop are waited for; one that hears nothing ends by itself when its line is idle."""
 
@@ -97,7 +99,15 @@ class Lanes:
             thread.start()
         self._look_after(len(threads), total)
         if self._error:
+            self._record(self._error)
             raise self._error
+
+    def _record(self, error: BaseException) -> None:
+        """Keep the library's own words for the operator."""
+        if (cause := error.__cause__) and not isinstance(cause, AthanorError):
+            words = f"{type(cause).__module__}.{type(cause).__name__}: {cause}"
+            # Signatures stand in queries.
+            self._context.record(argv=(), output=_QUERY.sub("?…", words))
 
     def _look_after(self, lanes: int, total: int) -> None:
         watch, ends = limits.Watch(self._context), 0.0

@@ -45,11 +45,14 @@ class Watch:
 
 
 class CappedFile:
-    """A new file that refuses to grow beyond the cap; what was written of a refused one stays behind."""
+    """A new file that refuses to grow beyond the cap; what was written of a refused one stays behind.
 
-    def __init__(self, path: Path, cap: int | None = None) -> None:
-        self._file = path.open("xb")
-        self._room = MAX_FILE_BYTES if cap is None else cap
+    :param kept: how many bytes it has already, if it is not new.
+    """
+
+    def __init__(self, path: Path, *, kept: int = 0) -> None:
+        self._file = path.open("ab" if kept else "xb")
+        self._room = MAX_FILE_BYTES - kept
 
     def __enter__(self) -> CappedFile:
         return self

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
+import hashlib
+import ipaddress
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from storage._support import door
 
 
 @dataclass
@@ -24,6 +31,7 @@ class RunContext:
     percents: list[float] = field(default_factory=list)
     loose_ends: list[str] = field(default_factory=list)
     """What an earlier attempt left, and what this one begins."""
+    words: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.deadline = time.monotonic() + self.seconds
@@ -39,17 +47,28 @@ class RunContext:
         self.loose_ends.append(loose_end)
 
     def record(self, *, argv: Sequence[str], output: str) -> None:
-        raise AssertionError("transfers run no tool")
+        assert not argv, "transfers run no tool"
+        self.words.append(output)
 
 
 class Site(ThreadingHTTPServer):
-    """One origin. ``asked`` holds what it was asked; ``stalled`` is set once it falls silent."""
+    """One origin. ``asked`` holds what it was asked; ``stalled`` is set once it falls silent.
+
+    ``put`` holds what was put there whole; ``content`` is what it serves in parts, and breaks off ``cuts``
+    times.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Page)
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.put: dict[str, bytes] = {}
+        self.content = b"hello"
+        self.cuts = 0
+        self.sums: list[tuple[str, str]] = []
         self.stalled = threading.Event()
         self.release = threading.Event()
         self.elsewhere = ""
@@ -73,15 +92,79 @@ class _Page(BaseHTTPRequestHandler):
     server: Site
 
     def do_GET(self) -> None:
+        self._serve("page", lambda _: self.answer(b"hello"))
+
+    def do_PUT(self) -> None:
+        self._serve("put", self.put_inbox)
+
+    def _serve(self, kind: str, default: Callable[[str], None]) -> None:
         self.close_connection = True
         self.server.asked.append((self.path, {k.lower(): v for k, v in self.headers.items()}))
         name, _, argument = self.path.partition("?")[0][1:].partition("/")
-        page = getattr(self, f"page_{name}", None)
-        if page:
-            with suppress(BrokenPipeError, ConnectionResetError):
-                page(argument)
-        else:
-            self.answer(b"hello")
+        page = getattr(self, f"{kind}_{name}", default)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            page(argument)
+
+    def put_inbox(self, argument: str, status: int = 201) -> None:
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) == length:
+            self.server.put[self.path] = body
+            self.answer(b"", status)
+
+    def put_status(self, argument: str) -> None:
+        self.put_inbox("", int(argument.partition("/")[0]))
+
+    def put_early(self, argument: str) -> None:
+        self.answer(b"<Code>AccessDenied</Code>", int(argument.partition("/")[0]))
+        if argument.endswith("/open"):
+            self.server.release.wait(60)
+
+    def put_echo(self, argument: str) -> None:
+        self.answer(f"What is {self.path}?".encode(), 403)
+
+    def put_cut(self, argument: str) -> None:
+        self.rfile.read(int(argument))
+
+    def put_slow(self, argument: str) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.rfile.read(1000)
+        self.server.stalled.set()
+        self.server.release.wait(60)
+
+    def put_drain(self, argument: str) -> None:
+        left = int(self.headers["Content-Length"])
+        while left:
+            left -= len(self.rfile.read(min(left, 65536)))
+        self.answer()
+
+    def put_mute(self, argument: str) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.stalled.set()
+        self.server.release.wait(60)
+
+    def put_to(self, argument: str) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(b"ignored", int(argument), [("Location", self.server.elsewhere)])
+
+    def page_parts(self, argument: str) -> None:
+        """Serve ``content`` with its ETag, in parts if asked; the argument says what is wrong with it."""
+        content, etag = self.server.content, f'"{hashlib.md5(self.server.content).hexdigest()}"'
+        start = 0
+        asked = self.headers.get("Range", "").removeprefix("bytes=").partition("-")[0]
+        headers = [("ETag", f"W/{etag}" if argument == "weak" else etag), *self.server.sums]
+        if asked and self.headers.get("If-Range") == etag and argument != "ignores":
+            start = int(asked)
+            shown = start - 1 if argument == "lies" else start
+            headers.append(("Content-Range", f"bytes {shown}-{len(content) - 1}/{len(content)}"))
+        rest = content[start:]
+        headers.append(("Content-Length", f"{len(rest)}"))
+        if self.server.cuts:
+            self.server.cuts -= 1
+            rest = rest[: len(rest) // 2]
+            if argument == "changes":
+                self.server.content = b"changed" * 1000
+        self.answer(rest, 206 if start else 200, headers)
 
     def answer(self, body: bytes = b"", status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> None:
         lines = [f"HTTP/1.1 {status} Whatever"]
@@ -185,8 +268,54 @@ def other() -> Iterator[Site]:
 
 
 @pytest.fixture
+def secure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A web server that speaks TLS as localhost, and is trusted."""
+    pem = tmp_path / "certificate.pem"
+    pem.write_bytes(certificate_for("localhost"))
+    monkeypatch.setenv("SSL_CERT_FILE", f"{pem}")
+    door._tls.cache_clear()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(pem)
+    served = Site(tls)
+    yield served
+    served.end()
+    door._tls.cache_clear()
+
+
+@pytest.fixture
 def into(tmp_path: Path) -> Path:
     """An output folder."""
     folder = tmp_path / "into"
     folder.mkdir()
     return folder
+
+
+def certificate_for(host: str) -> bytes:
+    """Return a certificate of its own authority for a host, with its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("::2"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

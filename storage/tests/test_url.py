@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import datetime
 import http.server
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -25,7 +23,7 @@ from jobs.contract.reach import Reach
 from storage import url
 from storage._support import door, limits
 
-from .conftest import RunContext
+from .conftest import RunContext, certificate_for
 
 pytestmark = pytest.mark.usefixtures("loopback")
 [operation] = url.OPERATIONS
@@ -383,7 +381,7 @@ class TestOverTLS:
     @pytest.fixture
     def secure(self, tmp_path, monkeypatch):
         certificate = tmp_path / "certificate.pem"
-        certificate.write_bytes(_certificate("localhost"))
+        certificate.write_bytes(certificate_for("localhost"))
         asked = []
 
         class Page(http.server.BaseHTTPRequestHandler):
@@ -426,31 +424,87 @@ class TestOverTLS:
             fetch(into, f"https://{host}:{port}/a.txt")
 
 
-def _certificate(host: str) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+class TestBrokenOff:
+    """What came is not fetched again, if the server can tell that it is still the same file."""
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("::2"))]),
-            critical=False,
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    @pytest.mark.parametrize("cuts", [1, 3])
+    def test_a_download_goes_on_where_it_broke_off(self, site, into, cuts):
+        site.content, site.cuts = bytes(range(256)) * 10_000, cuts
+        context = RunContext()
+
+        assert fetch(into, f"{site.url}/parts", context)[1] == site.content
+        assert len(site.asked) == cuts + 1
+        asked = [headers.get("range") for _, headers in site.asked]
+        assert asked[:2] == [None, "bytes=1280000-"]
+        assert all("if-range" in headers for _, headers in site.asked[1:])
+        assert context.percents == sorted(context.percents)
+        assert context.percents[-1] == 100
+
+    def test_not_for_ever(self, site, into):
+        site.content, site.cuts = bytes(1_000_000), 4
+
+        with pytest.raises(DownloadUnreachable, match="broke off"):
+            fetch(into, f"{site.url}/parts")
+
+        assert len(site.asked) == 4
+
+    @pytest.mark.parametrize("how", ["weak", "ignores"])
+    def test_without_a_way_to_go_on_it_begins_anew(self, site, into, how):
+        site.content, site.cuts = bytes(range(256)) * 1000, 2
+
+        assert fetch(into, f"{site.url}/parts/{how}")[1] == site.content
+        assert len(site.asked) == 3
+        assert ("range" in site.asked[1][1]) is (how == "ignores")
+
+    def test_a_file_that_changed_meanwhile_is_fetched_whole(self, site, into):
+        site.content, site.cuts = b"before" * 10_000, 1
+
+        assert fetch(into, f"{site.url}/parts/changes")[1] == b"changed" * 1000
+
+    def test_another_part_than_asked_for_is_not_taken(self, site, into):
+        site.content, site.cuts = bytes(range(256)) * 1000, 1
+
+        with pytest.raises(DownloadUnreachable, match="another part"):
+            fetch(into, f"{site.url}/parts/lies")
+
+    def test_a_part_that_the_customer_asks_for_is_not_asked_for_in_parts(self, site, into):
+        site.content, site.cuts = bytes(1000), 1
+
+        fetch(into, f"{site.url}/parts", headers={"Range": "bytes=0-"})
+
+        assert [headers["range"] for _, headers in site.asked] == ["bytes=0-", "bytes=0-"]
+
+    def test_what_was_never_begun_is_not_tried_again_at_once(self, site, into):
+        with pytest.raises(DownloadUnreachable):
+            fetch(into, f"{site.url}/nonsense")
+
+        assert len(site.asked) == 1
+
+    def test_the_cap_holds_for_all_parts_together(self, site, into, monkeypatch):
+        monkeypatch.setattr(limits, "MAX_FILE_BYTES", 2_000_000)
+        site.content, site.cuts = bytes(1_900_000), 1
+
+        assert len(fetch(into, f"{site.url}/parts")[1]) == 1_900_000
+
+
+@pytest.mark.parametrize("cuts", [0, 1])
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [
+        ("Content-MD5", "XUFAKrxLKna5cZ2REBfFkg==", True),
+        ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg==", False),
+        ("Content-MD5", "5d41402abc4b2a76b9719d911017c592", True),
+        ("Digest", "unixsum=1, SHA-256=LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=", True),
+        ("Digest", "SHA-256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", False),
+        ("Repr-Digest", "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:", True),
+        ("Repr-Digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", False),
+    ],
+)
+def test_the_bytes_are_held_against_the_checksum_that_the_server_tells(site, into, name, value, fits, cuts):
+    site.sums, site.cuts = [(name, value)], cuts
+
+    if fits:
+        assert fetch(into, f"{site.url}/parts")[1] == b"hello"
+        return
+    with pytest.raises(DownloadUnreachable, match="other bytes than its checksum"):
+        fetch(into, f"{site.url}/parts")

@@ -52,6 +52,7 @@ from .task import (
     TooMuchOutput,
     Unconfined,
     UploadFailed,
+    UploadUnreachable,
 )
 
 __all__ = [
@@ -105,4 +106,5 @@ __all__ = [
     "UnsupportedConversion",
     "UnsupportedMediaType",
     "UploadFailed",
+    "UploadUnreachable",
 ]

@@ -200,6 +200,12 @@ class UploadFailed(TaskError):
     message = "The file could not be uploaded."
 
 
+class UploadUnreachable(UploadFailed):
+    """The far side did not answer, or broke off."""
+
+    retry = Retry.INFRASTRUCTURE
+
+
 class StorageRefused(TaskError):
     """The customer's storage said no: the credentials, the bucket, the object, or a permission."""
 
