@@ -42,11 +42,12 @@ class _Part:
     first: int
     size: int
     of: int
+    is_range: bool = True
 
     @property
     def headers(self) -> dict[str, str]:
         told = {"Accept-Ranges": "bytes", "Content-Length": f"{self.size}"}
-        if self.size < self.of:
+        if self.is_range:
             told["Content-Range"] = f"bytes {self.first}-{self.first + self.size - 1}/{self.of}"
         return told
 
@@ -71,7 +72,7 @@ async def send_file(scope: Scope, *, task: UUID) -> Response:
     first = await threads.disk(next, pieces, b"")
     return StreamingResponse(
         _sent(first, pieces if scope["method"] == "GET" else iter(())),
-        206 if part.size < part.of else 200,
+        206 if part.is_range else 200,
         {**headers, **part.headers},
         formats.mime_type(file.name),
     )
@@ -142,7 +143,7 @@ def _part(asked: str | None, size: int) -> _Part:
     match = _ONE_RANGE.fullmatch(asked) if asked and len(asked) <= 100 else None
     first, last = match.groups() if match else ("", "")
     if not (first or last) or (first and last and int(last) < int(first)):
-        return _Part(0, size, size)
+        return _Part(0, size, size, is_range=False)
     begin = int(first) if first else max(0, size - int(last))
     if begin >= size:
         raise RangeRefused(headers={"Content-Range": f"bytes */{size}"})
