@@ -15,6 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
+    from deploy.servers.azurite import Azurite
+    from deploy.servers.gcs import Gcs
     from deploy.servers.moto import Moto
     from jobs.models import Account
 
@@ -125,6 +127,22 @@ def bucket(settings: SettingsWrapper, moto: Moto) -> str:
     from jobs.tests import buckets
 
     return buckets.use(settings, moto, direct="uploads,downloads")
+
+
+@pytest.fixture
+def azure(settings: SettingsWrapper, azurite: Azurite) -> None:
+    """Keep files in a container of Azure's."""
+    from jobs.tests import buckets
+
+    buckets.use_azure(settings, azurite)
+
+
+@pytest.fixture
+def google(settings: SettingsWrapper, gcs: Gcs) -> None:
+    """Keep files in a bucket of Google's."""
+    from jobs.tests import buckets
+
+    buckets.use_google(settings, gcs)
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from . import folder, s3
-from .address import Address
+from . import azure_blob, folder, google_cloud, s3
+from .address import AZURE, GOOGLE, Address
 from .store import Advance, Arrived, Form, Shown, Store, Stored, Writing, unwatched
 
 
@@ -27,6 +27,10 @@ def store() -> Store:
 def _store(address: Address | None, access_key: str, secret_key: str, files_dir: Path) -> Store:
     if address is None:
         return folder.Folder(files_dir)
+    if address.kind == AZURE:
+        return azure_blob.Container(address, secret_key=secret_key)
+    if address.kind == GOOGLE:
+        return google_cloud.GoogleBucket(address, secret_key=secret_key)
     return s3.Bucket(address, access_key=access_key, secret_key=secret_key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -28,3 +29,24 @@ def made(moto: Any, *, direct: str = "") -> tuple[str, str]:
     name = f"files-{uuid.uuid4().hex}"
     moto.client().create_bucket(Bucket=name)
     return f"s3://{name}/here?endpoint={moto.endpoint}&direct={direct}", name
+
+
+def use_azure(settings: SettingsWrapper, azurite: Any) -> None:
+    """Let files be kept in a new container."""
+    from azure.storage.blob import BlobServiceClient
+
+    name = f"files-{uuid.uuid4().hex}"
+    key = {"account_name": azurite.account, "account_key": azurite.key}
+    BlobServiceClient(azurite.endpoint, credential=key).create_container(name)
+    text = f"azure://{azurite.account}/{name}/here?endpoint={azurite.endpoint}"
+    settings.ATHANOR_FILE_STORE = address.read(text)
+    settings.ATHANOR_FILE_STORE_SECRET_KEY = azurite.key
+
+
+def use_google(settings: SettingsWrapper, gcs: Any) -> None:
+    """Let files be kept under a prefix of their own: there is one bucket."""
+    location = gcs.location()
+    account = {name: location[name] for name in ("project_id", "client_email", "private_key", "token_uri")}
+    text = f"gs://{location['bucket']}/{uuid.uuid4().hex}?endpoint={gcs.endpoint}"
+    settings.ATHANOR_FILE_STORE = address.read(text)
+    settings.ATHANOR_FILE_STORE_SECRET_KEY = json.dumps({"type": "service_account", **account})

@@ -19,7 +19,7 @@ OTHER = uuid.UUID("00000000-0000-4000-8000-0000000000bb")
 SIZES = [0, 1, parts.PART - 1, parts.PART, parts.PART + 1, 3 * parts.PART + 5]
 
 
-@pytest.fixture(params=["local", "bucket"], autouse=True)
+@pytest.fixture(params=["local", "bucket", "azure", "google"], autouse=True)
 def store(request):
     request.getfixturevalue(request.param)
 
