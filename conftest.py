@@ -78,6 +78,15 @@ def fakes() -> Iterator[None]:
 
 
 @pytest.fixture
+def vaults() -> Iterator[None]:
+    """Offer the same, and storages that need no server."""
+    from jobs.tests import flow
+
+    with flow.offered(*flow.VAULTS):
+        yield
+
+
+@pytest.fixture
 def owner(db: None) -> Account:
     """A customer."""
     from jobs.models import Account

@@ -36,7 +36,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """Ask the key for ``<resource>.read`` or ``<resource>.write``, by the method."""
+    """Ask the key for ``<resource>.read`` or ``<resource>.write``, by the method unless the endpoint says."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True, or say which of the two is wrong.
@@ -49,7 +49,7 @@ class HasScope(BasePermission):
         if request.auth is None:
             raise Unauthenticated
         endpoint: Endpoint = view
-        verb = "read" if request.method in SAFE_METHODS else "write"
+        verb = endpoint.verb or ("read" if request.method in SAFE_METHODS else "write")
         if f"{endpoint.resource}.{verb}" not in endpoint.api_key.scopes:
             raise Forbidden
         return True

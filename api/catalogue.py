@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from jobs import planner, registry, versions
+from jobs import connections, planner, registry, versions
 from jobs.contract import Operation, Option, formats
 from jobs.crew import Crew
 
@@ -130,7 +130,7 @@ class Catalogue:
 
     def _include(self, record: Operation, name: str) -> list[representations.Json]:
         if name == "options":
-            return [option(each) for each in record.options]
+            return [option(each) for each in connections.options_of(record)]
         listed = versions.listed(record.engine, self.crew) if record.engine and self.crew else []
         return [asdict(each) for each in listed]
 
@@ -152,7 +152,7 @@ _MAKING = threading.Lock()
 
 def offers(crew: Crew | None) -> Iterator[Offer]:
     """Yield every row: of all engines for a pair the default one first, imports and exports last."""
-    names = dict.fromkeys(record.name for record in registry.operations())
+    names = dict.fromkeys(record.name for record in registry.public())
     for name in sorted(names, key=lambda name: (name.startswith(("import/", "export/")), name)):
         seen: set[tuple[str | None, str | None, str | None]] = set()
         for source, target, hops in planner.ways(name, crew):

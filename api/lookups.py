@@ -30,12 +30,18 @@ def jobs(owner: Account, *, tasks: bool) -> QuerySet[Job]:
 
 def tasks(owner: Account, *, include: Collection[str] = ()) -> QuerySet[Task]:
     """Return the owner's tasks, newest first, ready to be shown with what the client wants included."""
-    rows = _shown(include).filter(owner=owner).order_by("-created_at", "-pk")
+    rows = mine(owner, _shown(include)).order_by("-created_at", "-pk")
     if "job" in include:
         rows = rows.select_related("job")
     if "retries" in include:
         rows = rows.prefetch_related(Prefetch("retries", _shown(()).order_by("created_at")))
     return rows
+
+
+def mine(owner: Account, rows: QuerySet[Task] | None = None) -> QuerySet[Task]:
+    """Return the tasks that the owner asked for, but not those by which we answer something else."""
+    found = Task.objects.all() if rows is None else rows
+    return found.filter(owner=owner).exclude(operation__in=registry.hidden())
 
 
 def one(rows: QuerySet[Row], text: str) -> Row:

@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 
 from jobs import secrets
-from jobs.models import Account, File, Job, Task
+from jobs.contract.errors import ConnectionUntested, StorageUnreachable
+from jobs.models import Account, Connection, File, Job, Task
 from jobs.services import UPLOAD
 from jobs.states import Status
 
@@ -125,6 +126,33 @@ def user(row: Account) -> Json:
         "tasks_per_minute": None,
         "links": {"self": url("users", row.pk)},
     }
+
+
+def connection(row: Connection) -> Json:
+    """Return a saved connection, without its secrets."""
+    return {
+        "id": f"{row.pk}",
+        "name": row.name,
+        "provider": row.provider,
+        "options": secrets.masked(row.options),
+        "workload_identity": row.workload_identity,
+        "created_at": _time(row.created_at),
+        "changed_at": _time(row.changed_at),
+        "used_at": _time(row.used_at),
+        "links": {"self": url("connections", row.pk)},
+    }
+
+
+def tested(row: Task) -> Json:
+    """Return what a task found out that tried a connection, or that it took too long."""
+    if row.status == Status.FINISHED:
+        return {"ok": True, "code": None, "message": row.message or "The storage answers."}
+    if row.status == Status.ERROR:
+        return {"ok": False, "code": row.code, "message": row.message}
+    late = (
+        StorageUnreachable("The storage did not answer in time.") if row.started_at else ConnectionUntested()
+    )
+    return {"ok": False, "code": late.code, "message": late.message}
 
 
 def url(*parts: object, base: str | None = None) -> str:

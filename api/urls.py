@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from .views import health, jobs, operations, tasks, users
+from .views import connections, health, jobs, operations, tasks, users
 
 ID = r"(?P<{}_id>[^/]+)"
-JOB, TASK = ID.format("job"), ID.format("task")
+JOB, TASK, CONNECTION = ID.format("job"), ID.format("task"), ID.format("connection")
 
 
 def _path(route: str, view: type, **settings: object) -> URLPattern:
@@ -24,6 +24,10 @@ urlpatterns = [
     _path(f"v2/tasks/{TASK}/cancel", tasks.TaskCancel),
     _path(f"v2/tasks/{TASK}/retry", tasks.TaskRetry),
     _path("v2/users/me", users.Me),
+    _path("v2/connections", connections.ConnectionList),
+    _path(f"v2/connections/{CONNECTION}", connections.ConnectionDetail),
+    _path(f"v2/connections/{CONNECTION}/test", connections.ConnectionTest),
+    _path(f"v2/connections/{CONNECTION}/test/{TASK}", connections.ConnectionTested),
     _path("v2/operations", operations.OperationList),
     _path("v2/operations/plan", operations.Plan),
     _path("v2/convert/formats", operations.OperationList, only="convert"),

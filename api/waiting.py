@@ -2,7 +2,8 @@
 
 Django holds a thread for as long as it has a request. So it is asked only when the body is there, is not told
 when a client is gone, and instead of waiting it answers at once with what to wait for
-(``Athanor-Wait: job|task <id>``) and what to ask for then (``Athanor-Then: <path>``).
+(``Athanor-Wait: job|task <id>``), what to ask for then (``Athanor-Then: <path>``), and perhaps after how
+long to do so in any case (``Athanor-Within: <seconds>``).
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class Waiting:
         if not awaited:
             return answer
         kind, _, thing = awaited.partition(" ")
-        await self._ended(kind, UUID(thing), receive)
+        within = answer.header("athanor-within")
+        await self._ended(kind, UUID(thing), receive, float(within) if within else None)
         return await self._follow(_following(scope, answer.header("athanor-then")))
 
     async def _follow(self, scope: Scope) -> wsgi.Answer:
@@ -86,14 +88,15 @@ class Waiting:
             asked.add_done_callback(lambda _: self._asked.pop(question))
         return await asyncio.shield(asked)
 
-    async def _ended(self, kind: str, thing: UUID, receive: Receive) -> None:
+    async def _ended(self, kind: str, thing: UUID, receive: Receive, within: float | None) -> None:
         gone = asyncio.ensure_future(_gone(receive))
         ended = asyncio.ensure_future(self.endings.wait(kind, thing))
         try:
-            await asyncio.wait({gone, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done():
+            await asyncio.wait({gone, ended}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                ended.result()
+            elif gone.done():
                 raise bodies.ClientGone
-            ended.result()
         finally:
             gone.cancel()
             ended.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.places import ROOT
-from jobs import planner, registry
+from jobs import connections, planner, registry
 from jobs.contract import Operation, Option, formats
 
 FOLDER = ROOT / "docs"
@@ -82,7 +82,7 @@ def _targets(source: str) -> str:
 
 
 def _others() -> Iterator[tuple[str, str, str]]:
-    for name in sorted({record.name for record in registry.operations()} - {"convert"}):
+    for name in sorted({record.name for record in registry.public()} - {"convert"}):
         for engine in sorted({record.engine or "" for record in registry.named(name)}):
             records = [record for record in registry.named(name) if (record.engine or "") == engine]
             conversions = {pair for record in records for pair in record.conversions}
@@ -94,7 +94,7 @@ def _others() -> Iterator[tuple[str, str, str]]:
 
 def _options() -> str:
     lines = ["# Options", "", NOTE, ""]
-    for name in sorted({record.name for record in registry.operations()}):
+    for name in sorted({record.name for record in registry.public()}):
         lines += [f"## {name}", ""]
         for engine in sorted({record.engine or "" for record in registry.named(name)}):
             records = [record for record in registry.named(name) if (record.engine or "") == engine]
@@ -113,7 +113,7 @@ def _rows(records: list[Operation]) -> Iterator[str]:
     declaring: dict[str, list[Operation]] = {}
     texts: dict[str, tuple[str, ...]] = {}
     for record in records:
-        for option in record.options:
+        for option in connections.options_of(record):
             cells = _cells(option)
             key = "|".join(cells)
             texts[key] = cells

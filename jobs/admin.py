@@ -16,15 +16,17 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from . import fleet, keys, secrets, services
+from .connections_page import ConnectionAdmin
 from .contract.errors import IllegalMove
 from .looking import Looking, tell, words
-from .models import Account, ApiKey, Job, Notice, Poison, Task, Worker
+from .models import Account, ApiKey, Connection, Job, Notice, Poison, Task, Worker
 from .quarantine_page import PoisonAdmin, link
 from .states import ACTIVE
 
 admin.site.site_header = admin.site.site_title = "Athanor"
 admin.site.index_title = "Operation"
 admin.site.register(Poison, PoisonAdmin)
+admin.site.register(Connection, ConnectionAdmin)
 
 
 class JobTasks(admin.TabularInline):  # type: ignore[type-arg]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 
-from . import choosing, graph, registry, versions
+from . import choosing, connections, graph, registry, versions
 from .contract import Inputs, Operation, Option, OptionProblem, addresses, limits, reach, urls
 from .contract.errors import InvalidData, UnsupportedConversion
-from .models import Account, Task
+from .models import Account, Connection, Task
 
 DEFAULT_TIMEOUT = limits.TASK_SECONDS
 NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -66,6 +66,8 @@ class TaskDraft:
     references: list[Reference] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     """Options that are files' contents; they go to the file store."""
+    connection: uuid.UUID | None = None
+    """The saved connection that says where the storage is, and who asks."""
     ignore_error: bool = False
     timeout: int = DEFAULT_TIMEOUT
 
@@ -106,23 +108,28 @@ def parse_job(payload: Mapping[str, Any], *, owner: Account) -> JobDraft:
         webhook_url=_read(_WEBHOOK_URL, payload, problems),
         redirect=bool(_read(Option(name="redirect", type="boolean", help=""), payload, problems)),
     )
+    saved = _saved(entries.values(), owner)
     for name, entry in entries.items():
-        draft.tasks.append(_task(name, entry, problems, prefix=f"tasks.{name}."))
+        draft.tasks.append(_task(name, entry, problems, saved, prefix=f"tasks.{name}."))
     _check_references(draft.tasks, problems, owner=owner, in_job=True)
     _check_graph(draft.tasks, problems)
     problems.refuse()
     return draft
 
 
-def parse_task(operation: str, payload: Mapping[str, Any], *, owner: Account) -> TaskDraft:
+def parse_task(
+    operation: str, payload: Mapping[str, Any], *, owner: Account, hidden: bool = False
+) -> TaskDraft:
     """Return the draft of a task on its own.
 
+    :param hidden: whether we ask ourselves, and so for what customers cannot.
     :raises InvalidData: with every problem found, keyed by option.
     """
     problems = _Problems()
     # Some clients repeat the operation, or send a name; only jobs have those.
     entry = {key: value for key, value in payload.items() if key not in {"operation", "name", "ignore_error"}}
-    draft = _task("", {**entry, "operation": operation}, problems, prefix="")
+    entry["operation"] = operation
+    draft = _task("", entry, problems, _saved([entry], owner), prefix="", hidden=hidden)
     _check_references([draft], problems, owner=owner, in_job=False)
     problems.refuse()
     return draft
@@ -171,9 +178,23 @@ def _named(tasks: list[Any], problems: _Problems) -> dict[str, Any]:
     return named
 
 
-def _task(name: str, entry: Mapping[str, Any], problems: _Problems, *, prefix: str) -> TaskDraft:
+def _saved(entries: Iterable[Mapping[str, Any]], owner: Account) -> dict[str, Connection]:
+    named = (entry.get(connections.CONNECTION.name) for entry in entries)
+    return connections.find(owner, (f"{each}" for each in named if each))
+
+
+def _task(
+    name: str,
+    entry: Mapping[str, Any],
+    problems: _Problems,
+    saved: Mapping[str, Connection],
+    *,
+    prefix: str,
+    hidden: bool = False,
+) -> TaskDraft:
     operation = entry.get("operation")
     records = registry.named(operation) if isinstance(operation, str) else ()
+    records = tuple(record for record in records if hidden or not record.hidden)
     draft = TaskDraft(name=name, operation=records[0].name if records else "", payload={})
     if not records:
         text = "is unknown." if operation else "field is required."
@@ -181,23 +202,29 @@ def _task(name: str, entry: Mapping[str, Any], problems: _Problems, *, prefix: s
         return draft
     common = {option.name: _read(option, entry, problems, prefix=prefix) for option in COMMON}
     draft.ignore_error, draft.timeout = bool(common["ignore_error"]), common["timeout"]
-    draft.payload = {key: value for key, value in entry.items() if value is not None}
+    terms = connections.terms(records[0], entry, saved)
+    draft.connection = terms.connection
+    draft.payload = {
+        key: value for key, value in entry.items() if value is not None and key not in terms.covered
+    }
     _read_inputs(records[0], entry, draft, problems, prefix=prefix)
     choice = choosing.choose(draft.operation, common)
     draft.payload |= choice.read
-    for option_name, text in choice.problems.items():
+    for option_name, text in (*choice.problems.items(), *terms.problems.items()):
         problems.add(f"{prefix}{option_name}", text)
     meant = choice.records or records
-    for option in _options(meant):
+    for option in _options(meant, but=terms.covered):
         _check_option(option, meant, entry, draft, problems, prefix=prefix)
+    said = terms.held.union(draft.payload)
     for wanted in records[0].one_of:
-        if not any(name in draft.payload for name in wanted):
+        if not (terms.covered.issuperset(wanted) or said.intersection(wanted)):
             problems.add(f"{prefix}{wanted[0]}", f"The {' or '.join(wanted)} field is required.")
     return draft
 
 
-def _options(records: Iterable[Operation]) -> list[Option]:
-    return list({option.name: option for record in records for option in record.options}.values())
+def _options(records: Iterable[Operation], *, but: Collection[str]) -> list[Option]:
+    found = {option.name: option for record in records for option in record.options}
+    return [option for name, option in found.items() if name not in but]
 
 
 def _read_inputs(
@@ -268,9 +295,8 @@ def _check_references(tasks: list[TaskDraft], problems: _Problems, *, owner: Acc
     for task in tasks:
         _spell_alike(task, names)
     asked = {ref.task for task in tasks for ref in task.references if ref.task and ref.name not in names}
-    known = (
-        set(Task.objects.filter(owner=owner, pk__in=asked).values_list("pk", flat=True)) if asked else set()
-    )
+    rows = Task.objects.filter(owner=owner, pk__in=asked).exclude(operation__in=registry.hidden())
+    known = set(rows.values_list("pk", flat=True)) if asked else set()
     for task in tasks:
         prefix = f"tasks.{task.name}." if in_job else ""
         if len(task.references) > limits.TASK_INPUTS:

@@ -1,4 +1,4 @@
-"""The rows: accounts, jobs, tasks, files, workers, notices, poison. ``services`` changes them."""
+"""The rows: accounts, connections, jobs, tasks, files, workers and so on. ``services`` changes them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,29 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name or 'key'} ({self.prefix}…)"
+
+
+class Connection(models.Model):
+    """A storage of a customer's, saved under a name that jobs give in place of credentials."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="connections")
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=50)
+    """The kind of storage, as the records of its operations name it."""
+    options = models.JSONField(default=dict)
+    """What these records call the place, as it was given; each secret of it is sealed by itself."""
+    workload_identity = models.BooleanField(default=False)
+    """Whether it is asked as this service's own machine; only an operator can allow that."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now_add=True)
+    used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["owner", "name"], name="one_connection"),)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Job(models.Model):
@@ -68,6 +91,8 @@ class Task(models.Model):
     operation = models.CharField(max_length=50)
     payload = models.JSONField(default=dict)
     """What the customer sent, inputs normalised, contents left out."""
+    connection = models.UUIDField(null=True, editable=False)
+    """The saved connection it was accepted with, whatever that is called now, or whether it is there."""
     ignore_error = models.BooleanField(default=False)
     timeout = models.PositiveIntegerField(default=18000)
     priority = models.SmallIntegerField(default=50)

@@ -44,6 +44,16 @@ def operations() -> tuple[Operation, ...]:
     return tuple(found)
 
 
+def public() -> tuple[Operation, ...]:
+    """Return the records that customers may ask for, and are shown."""
+    return tuple(record for record in operations() if not record.hidden)
+
+
+def hidden() -> frozenset[str]:
+    """Return the names of the operations that only we ask for."""
+    return frozenset(record.name for record in operations() if record.hidden)
+
+
 def named(name: str) -> tuple[Operation, ...]:
     """Return the records of an operation by its name or alias; empty when nobody declares it."""
     name = OPERATION_ALIASES.get(name, name)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from . import fleet, intake, planner, registry, secrets, versions
+from . import connections, fleet, intake, planner, registry, secrets, versions
 from .contract import Inputs, Operation, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
@@ -126,6 +126,7 @@ def options(task: Task, came_as: str = "") -> dict[str, Any]:
     :raises LookupError: when the hop is no longer offered.
     :raises OptionProblem: when a value cannot be meant for this engine.
     :raises CannotOpen: when a secret it needs cannot be opened.
+    :raises TaskError: when its connection has gone, or cannot be opened.
     """
     here = registry.hop(task.plan[task.hop]).operation
     payload = dict(task.payload)
@@ -139,7 +140,13 @@ def options(task: Task, came_as: str = "") -> dict[str, Any]:
         if task.hop != (declaring[0] if option.selects else declaring[-1]):
             payload.pop(option.name, None)
     asked = {option.name: payload.get(option.name) for option in here.options}
-    return intake.read_options(here, secrets.opened(asked, task=task.pk))
+    opened = secrets.opened(asked, row=task.pk)
+    if not (here.provider and task.connection):
+        return intake.read_options(here, opened)
+    saved = connections.use(task.connection, here, owner=task.owner_id)
+    own = {name: value for name, value in opened.items() if name not in saved.covered}
+    read = intake.read_options(here, own | dict(saved.options))
+    return read | {"workload_identity": True} if saved.workload_identity else read
 
 
 def _route_of(task: Task, came_as: str) -> dict[int, Operation]:

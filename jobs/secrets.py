@@ -39,17 +39,17 @@ def masked(payload: Any) -> Any:
     return _changed(payload, lambda _value, _place: MASK)
 
 
-def sealed(payload: Any, *, task: UUID) -> Any:
-    """Return a payload whose secrets only we can read, and only as this task's."""
-    return _changed(payload, lambda value, place: sealing.seal(value, place=place), (f"{task}",))
+def sealed(payload: Any, *, row: UUID) -> Any:
+    """Return a payload whose secrets only we can read, and only as those of this task or connection."""
+    return _changed(payload, lambda value, place: sealing.seal(value, place=place), (f"{row}",))
 
 
-def opened(payload: Any, *, task: UUID) -> Any:
-    """Return a task's payload as it was before it was sealed.
+def opened(payload: Any, *, row: UUID) -> Any:
+    """Return a row's payload as it was before it was sealed.
 
-    :raises CannotOpen: when it was sealed with a key we do not have, or for another task.
+    :raises CannotOpen: when it was sealed with a key we do not have, or for another row.
     """
-    return _changed(payload, lambda value, place: sealing.opened(value, place=place), (f"{task}",))
+    return _changed(payload, lambda value, place: sealing.opened(value, place=place), (f"{row}",))
 
 
 def is_fresh(payload: Any) -> bool:

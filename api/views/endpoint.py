@@ -37,6 +37,8 @@ class Endpoint(APIView):
     content_negotiation_class = AlwaysJson
     resource = "task"
     """The first half of the scopes that its methods need."""
+    verb: str | None = None
+    """The second half, where that does not follow from the method."""
 
     @property
     def owner(self) -> Account:

@@ -54,7 +54,7 @@ class Plan(OpenEndpoint):
         name = registry.OPERATION_ALIASES.get(name, name)
         engine, version = asked.get("engine"), asked.get("engine_version")
         records = registry.named(name)
-        if not records:
+        if not records or name in registry.hidden():
             raise InvalidData({"operation": ["The operation is unknown."]})
         if missing := _missing(records, source, target):
             raise InvalidData({field: [f"The {field} field is required."] for field in missing})

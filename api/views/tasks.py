@@ -22,7 +22,7 @@ class TaskCreation(Endpoint):
     def initial(self, request: Request, operation: str) -> None:
         """Know the operation before the method, so that an unknown path is not found by any."""
         super().initial(request, operation)
-        if not registry.named(operation):
+        if not registry.named(operation) or operation in registry.hidden():
             raise NotFound
 
     def post(self, _request: Request, operation: str) -> Response:
@@ -70,7 +70,7 @@ class TaskDetail(TaskWait):
 
     def delete(self, _request: Request, task_id: str) -> Response:
         """Remove a task and its files."""
-        services.delete_task(lookups.one(self.owner.tasks.all(), task_id))
+        services.delete_task(lookups.one(lookups.mine(self.owner), task_id))
         return Response(status=204)
 
 
@@ -79,7 +79,7 @@ class TaskCancel(Endpoint):
 
     def post(self, _request: Request, task_id: str) -> Response:
         """Cancel a task; what the body says is ignored."""
-        task = lookups.one(self.owner.tasks.all(), task_id)
+        task = lookups.one(lookups.mine(self.owner), task_id)
         services.cancel(task)
         return Response({"data": representations.task(lookups.one(lookups.tasks(self.owner), f"{task.pk}"))})
 
@@ -89,7 +89,7 @@ class TaskRetry(Endpoint):
 
     def post(self, _request: Request, task_id: str) -> Response:
         """Create a new task from one that has ended; what the body says is ignored."""
-        original = lookups.one(self.owner.tasks.all(), task_id)
+        original = lookups.one(lookups.mine(self.owner), task_id)
         with transaction.atomic():
             return _created(self, services.retry(original, api_key=self.api_key))
 

@@ -8,7 +8,11 @@ from contextlib import ExitStack
 import pytest
 
 from . import swift as openstack
+from .azurite import Azurite
+from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
+from .gcs import Gcs
+from .gcs import gcs as run_gcs
 from .moto import Moto
 from .moto import moto as run_moto
 
@@ -18,6 +22,13 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
     """Make a way to a port of this machine that can be cut."""
     with ExitStack() as ways:
         yield lambda port: ways.enter_context(cutter(port))
+
+
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
+    """A Google Cloud Storage that asks for a token."""
+    with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
+        yield served
 
 
 @pytest.fixture(scope="session")
@@ -31,4 +42,11 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
 def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]:
     """OpenStack Swift with Keystone, and an S3 before it."""
     with openstack.swift(tmp_path_factory.mktemp("swift")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Azure Blob Storage."""
+    with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
         yield served

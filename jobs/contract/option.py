@@ -50,6 +50,10 @@ class Option:
     """Holds a file's content: kept in the file store, not in the row; comes as ``work.related``."""
     place: bool = False
     """Says where a customer's storage is, or proves who may use it: a saved connection may hold it."""
+    inside: bool = False
+    """Of the place what lies inside the storage, such as the bucket: a job may say it beside a connection."""
+    credential: bool = False
+    """Of the place who asks, though it is no secret: not needed where a connection uses workload identity."""
     check: Callable[[Any], Any] | None = None
     """A last look at a value that was read; returns it, perhaps tidied, or raises OptionProblem."""
 

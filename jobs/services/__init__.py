@@ -1,4 +1,4 @@
-"""Every change of a job or a task, one function per verb. Nobody else writes a status."""
+"""Every change of a job, a task or a connection, one function per verb. Nobody else writes a status."""
 
 from .accepting import (
     cancel,
@@ -10,6 +10,7 @@ from .accepting import (
     retry,
     take_in,
 )
+from .connecting import TEST_SECONDS, delete_connection, save_connection, try_connection
 from .moving import UPLOAD, Staged
 from .notices import send_owed
 from .quarantine import forget_strikes, release, trial
@@ -19,13 +20,15 @@ from .repairing import (
     forget_old,
     forget_orphans,
     plan_anew,
-    reseal,
+    reseal_connections,
+    reseal_tasks,
     ring_again,
     take_from_dead,
 )
 from .running import claim, extend, fail, finish, hand_back, lost, ready, remember, tell_progress
 
 __all__ = [
+    "TEST_SECONDS",
     "UPLOAD",
     "Staged",
     "advance_stuck",
@@ -33,6 +36,7 @@ __all__ = [
     "claim",
     "create_job",
     "create_task",
+    "delete_connection",
     "delete_job",
     "delete_task",
     "end_overdue",
@@ -49,12 +53,15 @@ __all__ = [
     "receive_upload",
     "release",
     "remember",
-    "reseal",
+    "reseal_connections",
+    "reseal_tasks",
     "retry",
     "ring_again",
+    "save_connection",
     "send_owed",
     "take_from_dead",
     "take_in",
     "tell_progress",
     "trial",
+    "try_connection",
 ]

@@ -71,13 +71,15 @@ def _fill(row: Job | Task, name: str, rows: Iterable[Model]) -> None:
     row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
-def create_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None = None) -> Task:
+def create_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None = None, tries: int = 0) -> Task:
     """Store a task on its own and queue it if it is ready.
 
+    :param tries: how many attempts count as made already, for what is not worth another.
     :raises DiskFull: when the file store has no room for what it brings along.
     :raises FileStoreUnreachable: when it cannot take it.
     """
     task = _new_task(draft, owner=owner, api_key=api_key)
+    task.tries = tries
     with transaction.atomic():
         task.save(force_insert=True)
         _link([(task, draft, {})])
@@ -93,10 +95,11 @@ def _new_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None, job: 
         api_key=api_key,
         name=draft.name,
         operation=draft.operation,
+        connection=draft.connection,
         ignore_error=draft.ignore_error,
         timeout=draft.timeout,
     )
-    task.payload = secrets.sealed(draft.payload, task=task.pk)
+    task.payload = secrets.sealed(draft.payload, row=task.pk)
     _await_upload(task)
     task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
     return task
@@ -163,7 +166,7 @@ def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
     if task.status not in FINAL:
         raise errors.IllegalMove("The task has not ended yet.")
     try:
-        payload = secrets.opened(task.payload, task=task.pk)
+        payload = secrets.opened(task.payload, row=task.pk)
     except sealing.CannotOpen as error:
         log.error("Task %s cannot be retried: %s", task.pk, error)
         raise errors.IllegalMove(errors.SecretLost.message) from error
@@ -172,11 +175,12 @@ def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
         api_key=api_key,
         name=task.name,
         operation=task.operation,
+        connection=task.connection,
         timeout=task.timeout,
         retry_of=task,
         message=WAITING_FOR_UPLOAD if task.operation == UPLOAD else None,
     )
-    copy.payload = secrets.sealed(payload, task=copy.pk)
+    copy.payload = secrets.sealed(payload, row=copy.pk)
     copy.contents = {
         name: files.share(files.Stored(key, 0, ""), task=copy.pk).key for name, key in task.contents.items()
     }

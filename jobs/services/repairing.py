@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import uuid
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs import files, fleet, queues, routing, sealing, secrets
 from jobs.contract import errors
-from jobs.models import Job, Task
+from jobs.models import Connection, Job, Task
 from jobs.states import ACTIVE, Status
 
 from .accepting import delete_job, delete_task
@@ -168,23 +169,35 @@ def forget_orphans(*, after: timedelta) -> int:
     return removed
 
 
-def reseal() -> tuple[int, int]:
-    """Seal every stored secret with the key that seals now; return of how many tasks, and how many not.
+def reseal_tasks() -> tuple[int, int]:
+    """Seal the secrets of every task with the key that seals now; return of how many, and how many not.
 
     Those that cannot be opened stay as they are. Safe to repeat, and to run beside the service.
     """
+    return _reseal(Task.objects.order_by("pk"), "payload")
+
+
+def reseal_connections() -> tuple[int, int]:
+    """Do the same for every saved connection."""
+    return _reseal(Connection.objects.order_by("pk"), "options")
+
+
+def _reseal(rows: QuerySet[Any], column: str) -> tuple[int, int]:
     done = lost = 0
     last = uuid.UUID(int=0)
-    while rows := list(Task.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "payload")[:SOME]):
-        for pk, payload in rows:
-            if secrets.is_fresh(payload):
-                continue
+    while some := list(rows.filter(pk__gt=last).values_list("pk", column)[:SOME]):
+        for pk in (pk for pk, kept in some if not secrets.is_fresh(kept)):
             try:
-                fresh = secrets.sealed(secrets.opened(payload, task=pk), task=pk)
+                done += _reseal_one(rows.filter(pk=pk), pk, column)
             except sealing.CannotOpen as error:
-                log.error("A secret of task %s cannot be opened: %s", pk, error)
+                log.error("A secret of %s %s cannot be opened: %s", rows.model.__name__.lower(), pk, error)
                 lost += 1
-            else:
-                done += Task.objects.filter(pk=pk).update(payload=fresh)
-        last = rows[-1][0]
+        last = some[-1][0]
     return done, lost
+
+
+@transaction.atomic
+def _reseal_one(row: QuerySet[Any], pk: uuid.UUID, column: str) -> int:
+    # Looked at again and locked, for it may have been saved anew meanwhile.
+    kept = row.select_for_update().values_list(column, flat=True).first()
+    return row.update(**{column: secrets.sealed(secrets.opened(kept, row=pk), row=pk)})

@@ -16,10 +16,15 @@ from jobs.contract.errors import (
     EngineTimeout,
     MemoryExceeded,
     Stopped,
+    StorageRefused,
+    StorageUnreachable,
 )
 
 gate = threading.Event()
 """Opens what ``slow`` waits for."""
+visits: list[dict[str, object]] = []
+"""The options that storages were opened with while the fakes are offered."""
+WRONG, SILENT = "wrong-password", "silent-password"
 started: list[str] = []
 """The texts that ``shout`` was started on while the fakes are offered."""
 cured = threading.Event()
@@ -96,6 +101,70 @@ def pack(work: Work, _context: Context) -> Result:
     named = zip(work.inputs, work.names, strict=True)
     return Result(files=tuple(Output(path=path, name=name) for path, name in named))
 
+
+def visit(work: Work, _context: Context) -> Result:
+    """Remember what a storage was opened with; it refuses one password, and does not answer for another."""
+    visits.append(dict(work.options))
+    password = work.options["password"]
+    if password == WRONG:
+        raise StorageRefused(f"The password {password} is refused.")
+    if password == SILENT:
+        raise StorageUnreachable
+    return Result(message=f"There is the bucket {work.options['bucket']}.")
+
+
+def bring(work: Work, context: Context) -> Result:
+    """Bring one text from such a storage."""
+    visit(work, context)
+    made = work.output_dir / "made"
+    made.write_text(f"{work.options['key']}")
+    return Result(files=(Output(path=made, name="brought.txt"),))
+
+
+VAULT = (
+    Option(name="host", place=True, required=True, help="Where it is."),
+    Option(name="port", type="integer", place=True, default=22, help="At which port."),
+    Option(name="bucket", place=True, inside=True, required=True, help="What in it."),
+    Option(name="user", place=True, credential=True, required=True, help="Who asks."),
+    Option(name="password", place=True, secret=True, help="What proves it."),
+    Option(name="private_key", place=True, secret=True, help="What proves it, too."),
+)
+PROVEN = (("password", "private_key"),)
+
+VAULTS = (
+    Operation(
+        name="import/vault",
+        provider="vault",
+        queue="storage",
+        help="Bring a file.",
+        run=bring,
+        inputs=Inputs.NONE,
+        options=(*VAULT, Option(name="key", required=True, help="Which one.")),
+        one_of=PROVEN,
+    ),
+    Operation(
+        name="connection/vault",
+        provider="vault",
+        hidden=True,
+        queue="storage",
+        help="Try it.",
+        run=visit,
+        inputs=Inputs.NONE,
+        options=VAULT,
+        one_of=PROVEN,
+    ),
+    Operation(
+        name="connection/cellar",
+        provider="cellar",
+        hidden=True,
+        queue="storage",
+        help="Try it.",
+        run=visit,
+        inputs=Inputs.NONE,
+        options=VAULT,
+    ),
+)
+"""Of two kinds of storage; offered only where they are asked for."""
 
 OPERATIONS = (
     Operation(
@@ -192,6 +261,7 @@ OPERATIONS = (
 def offered(*more: Operation) -> Iterator[None]:
     """Offer the fakes, and what else is given, and nothing else, for as long as the block lasts."""
     started.clear()
+    visits.clear()
     cured.clear()
     known: Callable[[], tuple[Operation, ...]] = registry.operations
     registry.operations = lambda: (*OPERATIONS, *more)  # type: ignore[assignment]

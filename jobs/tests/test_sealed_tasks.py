@@ -70,7 +70,7 @@ def test_a_retry_is_sealed_as_its_own(task):
 
     assert SECRET not in rows()
     assert copy.payload["password"] != task.payload["password"]
-    assert secrets.opened(copy.payload, task=copy.pk) == secrets.opened(task.payload, task=task.pk)
+    assert secrets.opened(copy.payload, row=copy.pk) == secrets.opened(task.payload, row=task.pk)
     assert routing.options(copy)["headers"] == HEADERS
 
 
@@ -101,7 +101,7 @@ def test_resealing_leaves_nothing_to_the_old_key(settings, task, capsys):
 def test_resealing_seals_what_was_stored_before_there_was_sealing(task):
     Task.objects.filter(pk=task.pk).update(payload={"headers": HEADERS})
 
-    assert services.reseal() == (1, 0)
+    assert services.reseal_tasks() == (1, 0)
 
     task.refresh_from_db()
     assert SECRET not in rows()
@@ -111,7 +111,7 @@ def test_resealing_seals_what_was_stored_before_there_was_sealing(task):
 def test_resealing_says_what_it_cannot_open(settings, task):
     settings.ATHANOR_SEALING_KEYS = NEW
 
-    with pytest.raises(CommandError, match="secrets of 1 tasks cannot be opened"):
+    with pytest.raises(CommandError, match="secrets of 1 tasks and 0 connections cannot"):
         call_command("reseal")
 
     assert "sealed:1:old:" in rows()

@@ -77,19 +77,19 @@ PAYLOAD = {
 
 
 def test_a_sealed_payload_keeps_its_shape_and_tells_nothing():
-    sealed = secrets.sealed(PAYLOAD, task=ONE)
+    sealed = secrets.sealed(PAYLOAD, row=ONE)
 
     assert secrets.masked(sealed) == secrets.masked(PAYLOAD)
     assert sealed["url"] == PAYLOAD["url"]
     assert sealed["headers"]["B"][1:] == [None, ""]
     assert not [word for word in ("1234", "token", "more", "true") if word in json.dumps(sealed)]
-    assert secrets.opened(sealed, task=ONE) == PAYLOAD
+    assert secrets.opened(sealed, row=ONE) == PAYLOAD
 
 
 def test_a_sealed_payload_opens_as_its_tasks_only_and_in_its_order_only():
-    sealed = secrets.sealed({"headers": {"A": "x", "B": "y"}}, task=ONE)
+    sealed = secrets.sealed({"headers": {"A": "x", "B": "y"}}, row=ONE)
     swapped = {"headers": {"A": sealed["headers"]["B"]}}
 
     for payload, task in [(sealed, TWO), (swapped, ONE)]:
         with pytest.raises(CannotOpen):
-            secrets.opened(payload, task=task)
+            secrets.opened(payload, row=task)

@@ -69,8 +69,9 @@ class Place(Protocol):
 class Open(Protocol):
     """A provider's class."""
 
-    shared: ClassVar[bool]
-    lanes: ClassVar[int]
+    # Those of its places; mypy matches no ClassVar with a class.
+    shared: bool
+    lanes: int
 
     def __call__(self, location: Location, trail: Trail) -> Place:
         """Open the storage that a location names."""

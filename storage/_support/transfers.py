@@ -99,7 +99,8 @@ class _Provider:
         with Lanes(self.opened, work.options, context) as lanes:
             items = self._items(work, lanes)
             targets = [work.output_dir / f"{number}" for number in range(len(items))]
-            lanes.run([_fetching(*each) for each in zip(items, targets, strict=True)])
+            loads = [_fetching(*each) for each in zip(items, targets, strict=True)]
+            lanes.run(loads, most=OUTPUT_BYTES)
         return Result(files=tuple(self._outputs(work, items, targets)))
 
     def put(self, work: Work, context: Context) -> Result:

@@ -22,6 +22,8 @@ from .request import (
 from .task import (
     AddressRefused,
     Cancelled,
+    ConnectionGone,
+    ConnectionUntested,
     ConversionFailed,
     DiskFull,
     DownloadFailed,
@@ -62,6 +64,8 @@ __all__ = [
     "BadRequest",
     "Cancelled",
     "Conflict",
+    "ConnectionGone",
+    "ConnectionUntested",
     "ConversionFailed",
     "DiskFull",
     "DownloadFailed",

@@ -156,6 +156,20 @@ class SecretLost(TaskError):
     retry = Retry.INFRASTRUCTURE
 
 
+class ConnectionGone(TaskError):
+    """The saved connection that the task was accepted with was deleted, or no longer holds what it needs."""
+
+    code = "CONNECTION_GONE"
+    message = "The connection has been deleted since the task was created. Name another one."
+
+
+class ConnectionUntested(TaskError):
+    """Nobody had the time to try a saved connection."""
+
+    code = "CONNECTION_UNTESTED"
+    message = "No worker has tried the connection in time. Try again later."
+
+
 class FileTooLarge(TaskError):
     """A file is above the cap."""
 

@@ -53,7 +53,7 @@ def rows(name: str, crew: Crew | None) -> Iterator[tuple[str | None, str | None,
 
 
 def _names() -> Iterator[str]:
-    return (record.name for record in registry.operations())
+    return (record.name for record in registry.public())
 
 
 def _engines(crew: Crew | None) -> Iterator[str]:

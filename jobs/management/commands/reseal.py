@@ -19,10 +19,11 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Seal and tell."""
-        done, lost = services.reseal()
-        self.stdout.write(f"Sealed the secrets of {done} tasks anew.")
-        if lost:
+        tasks, connections = services.reseal_tasks(), services.reseal_connections()
+        self.stdout.write(f"Sealed the secrets of {tasks[0]} tasks and {connections[0]} connections anew.")
+        if tasks[1] or connections[1]:
             raise CommandError(
-                f"The secrets of {lost} tasks cannot be opened; the log names the keys that are missing."
-                " Give those keys after the first and run this again, or wait until the tasks are deleted."
+                f"The secrets of {tasks[1]} tasks and {connections[1]} connections cannot be opened; the log"
+                " names the keys that are missing. Give those keys after the first and run this again, or"
+                " wait until the tasks are deleted and have the connections saved anew."
             )
