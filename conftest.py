@@ -15,6 +15,9 @@ import pytest
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
 
+    from deploy.servers.azurite import Azurite
+    from deploy.servers.gcs import Gcs
+    from deploy.servers.moto import Moto
     from jobs.models import Account
 
 pytest_plugins = ["deploy.servers.fixtures"]
@@ -109,6 +112,46 @@ def _own_folders(settings: SettingsWrapper, tmp_path: Path, _reachable: None) ->
     settings.ATHANOR_SPOOL_DIR = tmp_path / "spool"
     settings.ATHANOR_WORK_DIR = tmp_path / "work"
     settings.ATHANOR_WORK_DIR.mkdir()
+
+
+@pytest.fixture(autouse=True)
+def _own_store(request: pytest.FixtureRequest, settings: SettingsWrapper) -> None:
+    """Keep files in a bucket of the test's own, when the tests are to be run with one."""
+    if wanted := os.environ.get("ATHANOR_TEST_FILE_STORE"):
+        assert wanted == "moto", "ATHANOR_TEST_FILE_STORE may be moto, or empty"
+        from jobs.tests import buckets
+
+        buckets.use(settings, request.getfixturevalue("moto"))
+
+
+@pytest.fixture
+def local(settings: SettingsWrapper) -> None:
+    """Keep files in a folder of this machine, whatever store the tests are run with."""
+    settings.ATHANOR_FILE_STORE = None
+
+
+@pytest.fixture
+def bucket(settings: SettingsWrapper, moto: Moto) -> str:
+    """Keep files in a bucket, to which clients go by themselves; return its name."""
+    from jobs.tests import buckets
+
+    return buckets.use(settings, moto, direct="uploads,downloads")
+
+
+@pytest.fixture
+def azure(settings: SettingsWrapper, azurite: Azurite) -> None:
+    """Keep files in a container of Azure's."""
+    from jobs.tests import buckets
+
+    buckets.use_azure(settings, azurite)
+
+
+@pytest.fixture
+def google(settings: SettingsWrapper, gcs: Gcs) -> None:
+    """Keep files in a bucket of Google's."""
+    from jobs.tests import buckets
+
+    buckets.use_google(settings, gcs)
 
 
 @pytest.fixture(autouse=True)

@@ -27,12 +27,15 @@ TRANSLATIONS: tuple[tuple[type[Exception], type[errors.ApiError]], ...] = (
     (exceptions.MethodNotAllowed, errors.MethodNotAllowed),
     (OperationalError, errors.Unavailable),
     (InterfaceError, errors.Unavailable),
+    (errors.DiskFull, errors.InsufficientStorage),
+    (errors.FileStoreUnreachable, errors.Unavailable),
+    (errors.FileGone, errors.NotFound),
 )
 
 
 def respond(error: Exception, context: Mapping[str, Any]) -> Response:
     """Return the response to a request that ended in an exception."""
-    refusal = _refusal(error)
+    refusal = refusal_of(error)
     if refusal.status >= 500 and not isinstance(error, errors.ApiError):
         request = context.get("request")
         where = f"{request.method} {request.path}" if request else "a request"
@@ -51,7 +54,8 @@ def body(refusal: errors.ApiError) -> dict[str, Any]:
     return said
 
 
-def _refusal(error: Exception) -> errors.ApiError:
+def refusal_of(error: Exception) -> errors.ApiError:
+    """Return the refusal that an exception means; a bare ``ApiError`` is a bug of ours."""
     if isinstance(error, errors.ApiError):
         return error
     return next((ours() for theirs, ours in TRANSLATIONS if isinstance(error, theirs)), errors.ApiError())

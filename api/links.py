@@ -13,12 +13,15 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
+from jobs import files
 from jobs.contract.errors import Forbidden
 from jobs.models import File, Task
 
 UPLOADS = "/storage/uploads"
 DOWNLOADS = "/storage/tasks"
 _VERSION = "1"
+_OURS = ("expires", "max_file_size", "key_id", "signature")
+_IGNORED = "x-ignore-"
 
 
 class LinkRefused(Forbidden):
@@ -58,23 +61,35 @@ def upload_form(task: Task) -> dict[str, object]:
     expires = _unix(task.created_at + timedelta(hours=settings.ATHANOR_UPLOAD_HOURS))
     grant = Grant("upload", task.pk, expires, max_size=settings.ATHANOR_MAX_FILE_BYTES)
     key, signature = _sign(grant)
+    ours = dict(zip(_OURS, (f"{grant.expires}", f"{grant.max_size}", key, signature), strict=True))
+    if form := _store_s_form(task, grant, ours):
+        return {"url": form.url, "parameters": dict(form.fields)}
     return {
         "url": f"{_root()}{UPLOADS}/{task.pk}",
-        "parameters": {
-            "key": f"{task.pk}/${{filename}}",
-            "success_action_status": "201",
-            "expires": f"{grant.expires}",
-            "max_file_size": f"{grant.max_size}",
-            "key_id": key,
-            "signature": signature,
-        },
+        "parameters": {"key": f"{task.pk}/${{filename}}", "success_action_status": "201", **ours},
     }
+
+
+def _store_s_form(task: Task, grant: Grant, ours: Mapping[str, str]) -> files.Form | None:
+    """Return a form that the file store itself takes; to be posted there, though we take it as well."""
+    redirect = task.payload.get("redirect")
+    after = {"success_action_redirect": redirect} if redirect else {"success_action_status": "201"}
+    # Splunk's connector posts a form to a fixed path of ours whatever its URL is; S3 ignores such fields.
+    ignored = {f"{_IGNORED}{name}": text for name, text in ours.items()}
+    left = grant.expires - _unix(timezone.now())
+    if left <= 0:
+        return None
+    return files.form(task.pk, seconds=left, most=grant.max_size, fields={**after, **ignored})
 
 
 def upload_url(form: Mapping[str, str], task: UUID, **upload: str) -> str:
     """Return the URL of one upload for a form: what allows it is in its query, beside what is uploaded."""
-    allowed = {name: form.get(name, "") for name in ("expires", "max_file_size", "key_id", "signature")}
+    allowed = {name: text or "" for name, text in _allowing(form).items()}
     return f"{_root()}{UPLOADS}/{task}?{urlencode({**allowed, **upload})}"
+
+
+def _allowing(fields: Mapping[str, str]) -> dict[str, str | None]:
+    return {name: fields.get(name, fields.get(f"{_IGNORED}{name}")) for name in _OURS}
 
 
 def check_upload(fields: Mapping[str, str], *, task: UUID | None) -> Grant:
@@ -89,10 +104,9 @@ def check_upload(fields: Mapping[str, str], *, task: UUID | None) -> Grant:
     task = task or named
     if task is None:
         raise LinkRefused
-    grant = Grant(
-        "upload", task, _number(fields.get("expires")), max_size=_number(fields.get("max_file_size"))
-    )
-    _verify(grant, fields.get("key_id"), fields.get("signature"))
+    ours = _allowing(fields)
+    grant = Grant("upload", task, _number(ours["expires"]), max_size=_number(ours["max_file_size"]))
+    _verify(grant, ours["key_id"], ours["signature"])
     return grant
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,44 +15,13 @@ from .startup import SettingError
 
 try:
     from jobs.contract import limits
-    from jobs.contract.reach import Reach
+    from jobs.files import address
+
+    from . import reading
 except ValueError as error:
     raise SettingError(f"{error}") from error
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-def _flag(text: str) -> bool:
-    return text.lower() in {"1", "true", "yes", "on"}
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _reach(text: str) -> tuple[str, ...]:
-    Reach.read(text)
-    return _words(text)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in _words(text))
-
-
-def _slots(text: str) -> dict[str, int]:
-    pairs = [word.partition("=") for word in _words(text)]
-    if not all(name and number.isdecimal() and int(number) for name, _, number in pairs):
-        raise ValueError("write something like storage=8,ffmpeg=2")
-    return {name: int(number) for name, _, number in pairs}
-
-
-def _versions(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [word.partition("=") for word in _words(text)]
-    if not all(
-        engine and re.fullmatch(r"[0-9]+([.-][0-9A-Za-z]+)*", version) for engine, _, version in pairs
-    ):
-        raise ValueError("write something like libreoffice=25.2,ffmpeg=7")
-    return tuple((engine, version) for engine, _, version in pairs)
 
 
 @dataclass(frozen=True)
@@ -77,10 +45,14 @@ SETTINGS: list[Setting] = []
 def _setting(name: str, default: T, help_text: str, read: Callable[[str], T]) -> T:
     SETTINGS.append(Setting(name, default, help_text))
     text = os.environ.get(f"ATHANOR_{name}")
+    if text is None:
+        return default
     try:
-        return default if text is None else read(text)
+        return read(text)
     except ValueError as error:
-        raise SettingError(f"ATHANOR_{name}={text!r} cannot be read: {error}") from error
+        # Who has written a password into it shall not find it in a log.
+        shown = "" if "@" in text else f"={text!r}"
+        raise SettingError(f"ATHANOR_{name}{shown} cannot be read: {error}") from error
 
 
 ATHANOR_DATA_DIR = _setting(
@@ -94,13 +66,16 @@ _EVENTS_URL = _setting(
     "EVENTS_URL", "", "Redis that tells waiters of ended jobs; empty for the broker, if it is Redis.", str
 )
 ATHANOR_EMBEDDED = _setting(
-    "EMBEDDED", False, "Whether keys made in DATA_DIR will do; the embedded stack says so itself.", _flag
+    "EMBEDDED",
+    False,
+    "Whether keys made in DATA_DIR will do; the embedded stack says so itself.",
+    reading.flag,
 )
 ATHANOR_SECRET_KEY = _setting(
     "SECRET_KEY", "", "Signs sessions and download links; to be given, but the embedded stack makes one.", str
 )
 ATHANOR_SIGNING_KEYS = _setting(
-    "SIGNING_KEYS", _NONE, "Older secret keys whose links still verify, comma-separated.", _words
+    "SIGNING_KEYS", _NONE, "Older secret keys whose links still verify, comma-separated.", reading.words
 )
 _SEALING_KEYS = _setting(
     "SEALING_KEYS", "", "Seal secrets at rest: id:base64, comma-separated; the first seals, all open.", str
@@ -108,8 +83,10 @@ _SEALING_KEYS = _setting(
 _SEALING_KEYS_FILE = _setting(
     "SEALING_KEYS_FILE", "", "A file that holds them instead; the embedded stack makes one in DATA_DIR.", str
 )
-ATHANOR_DEBUG = _setting("DEBUG", False, "Django's debug mode; never outside development.", _flag)
-ATHANOR_ALLOWED_HOSTS = _setting("ALLOWED_HOSTS", _ANY, "Host names we answer to, comma-separated.", _words)
+ATHANOR_DEBUG = _setting("DEBUG", False, "Django's debug mode; never outside development.", reading.flag)
+ATHANOR_ALLOWED_HOSTS = _setting(
+    "ALLOWED_HOSTS", _ANY, "Host names we answer to, comma-separated.", reading.words
+)
 ATHANOR_PUBLIC_URL = _setting(
     "PUBLIC_URL", "http://127.0.0.1:8000", "The URL clients use for the asynchronous API.", str
 )
@@ -135,7 +112,7 @@ ATHANOR_DRAIN_SECONDS = _setting(
     "DRAIN_SECONDS", 30.0, "How long a worker told to stop may finish what it runs.", float
 )
 ATHANOR_QUEUES = _setting(
-    "QUEUES", _NONE, "Queues this worker serves, comma-separated; empty for all.", _words
+    "QUEUES", _NONE, "Queues this worker serves, comma-separated; empty for all.", reading.words
 )
 _USUAL_SLOTS: dict[str, int] = {}
 ATHANOR_SLOTS = _setting(
@@ -143,14 +120,14 @@ ATHANOR_SLOTS = _setting(
     _USUAL_SLOTS,
     "How many tasks run at once here, as queue=number, comma-separated; where none is given, 8 for storage "
     "and as many as there are cores for every other.",
-    _slots,
+    reading.slots,
 )
 ATHANOR_ENGINE_ROOTS = _setting(
     "ENGINE_ROOTS",
     _NONE,
     "Folders that each hold another system, made by deploy/root.sh, whose versions of the engines are served "
     "beside this machine's, comma-separated.",
-    _words,
+    reading.words,
 )
 ATHANOR_ENGINE_DEFAULTS = dict(
     _setting(
@@ -158,7 +135,7 @@ ATHANOR_ENGINE_DEFAULTS = dict(
         _NO_VERSIONS,
         "Versions to use where a customer asks for none, as libreoffice=25.2,ffmpeg=7; the first numbers "
         "will do. Without it, every worker uses what its machine has.",
-        _versions,
+        reading.versions,
     )
 )
 ATHANOR_ENGINE_DEPRECATED = _setting(
@@ -166,13 +143,13 @@ ATHANOR_ENGINE_DEPRECATED = _setting(
     _NO_VERSIONS,
     "Versions that customers are told to leave, as libreoffice=7; they are listed so, and whoever uses one "
     "gets one e-mail.",
-    _versions,
+    reading.versions,
 )
 ATHANOR_ENGINE_EXPERIMENTAL = _setting(
     "ENGINE_EXPERIMENTAL",
     _NO_VERSIONS,
     "Versions that you do not vouch for yet; they are listed so, and are never the latest.",
-    _versions,
+    reading.versions,
 )
 ATHANOR_EMAIL_URL = _setting(
     "EMAIL_URL",
@@ -201,7 +178,7 @@ ATHANOR_UNSAFE_RUN_ENGINES_UNCONFINED = _setting(
     "UNSAFE_RUN_ENGINES_UNCONFINED",
     False,
     "Run engines where nothing can lock them in: a stranger's file can then do all that the worker can.",
-    _flag,
+    reading.flag,
 )
 ATHANOR_FONTS_DIR = _setting(
     "FONTS_DIR",
@@ -215,14 +192,27 @@ ATHANOR_OUTBOUND_ALLOW = _setting(
     _NONE,
     "Networks (10.0.0.0/8) and hosts (files.internal, *.internal) that customers' URLs may lead to besides "
     "the public internet, comma-separated.",
-    _reach,
+    reading.reach,
 )
 ATHANOR_OUTBOUND_PORTS = _setting(
     "OUTBOUND_PORTS",
     _NO_PORTS,
     "Ports that customers' URLs may name besides 80, 443 (22 for SFTP, 21 and 990 for FTP) and those above "
     "1023, of which some of databases and the like are left out.",
-    _numbers,
+    reading.numbers,
+)
+ATHANOR_FILE_STORE = _setting(
+    "FILE_STORE",
+    None,
+    "The bucket that files lie in where several machines work: s3://bucket, azure://account/container or "
+    "gs://bucket, with what the README says behind it; empty for a folder in DATA_DIR.",
+    address.read,
+)
+ATHANOR_FILE_STORE_ACCESS_KEY = _setting(
+    "FILE_STORE_ACCESS_KEY", "", "The id of the key to an s3:// bucket; empty for what the machine has.", str
+)
+ATHANOR_FILE_STORE_SECRET_KEY = _setting(
+    "FILE_STORE_SECRET_KEY", "", "The key to the bucket; empty for what the machine has.", str
 )
 ATHANOR_FILES_DIR = ATHANOR_DATA_DIR / "files"
 ATHANOR_SPOOL_DIR = ATHANOR_DATA_DIR / "spool"

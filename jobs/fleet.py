@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from .crew import Crew
-from .models import Worker
+from .models import Lock, Worker
 
 SILENT_AFTER = timedelta(seconds=30)
 BACK_WITHIN = timedelta(minutes=2)
@@ -122,3 +122,10 @@ def _crew(workers: Iterable[tuple[list[str], dict[str, list[str]]]]) -> Crew:
         versions={engine: tuple(found) for engine, found in versions.items() if found},
         own={engine: tuple(found) for engine, found in own.items() if found},
     )
+
+
+def lease(what: str, holder: str, *, seconds: float) -> bool:
+    """Take or keep what only one process may do at a time, for so long; False while another has it."""
+    Lock.objects.get_or_create(name=what, defaults={"holder": holder, "until": Now()})
+    free = Lock.objects.filter(Q(holder=holder) | Q(until__lte=Now()), name=what)
+    return free.update(holder=holder, until=Now() + timedelta(seconds=seconds)) == 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
-from . import connections, files, fleet, intake, planner, registry, secrets, versions
+from . import connections, fleet, intake, planner, registry, secrets, versions
 from .contract import Inputs, Operation, detection, errors, formats
 from .models import File, Task
 from .registry import Hop
@@ -175,9 +176,12 @@ def format_of(task: Task, file: File) -> str:
     return said or file.format or formats.of(file.name)
 
 
-def format_of_new(stored: files.Stored, name: str) -> str:
-    """Return the format to keep for a new file: its name's, unless its content is certainly another."""
-    return detection.settled(formats.of(name), detection.detect(files.path(stored.key)))
+def format_of_new(file: Path | BinaryIO, name: str) -> str:
+    """Return the format to keep for a new file: its name's, unless its content is certainly another.
+
+    :param file: where it lies, or the file itself, open.
+    """
+    return detection.settled(formats.of(name), detection.detect(file))
 
 
 def _sentence(task: Task, sources: Mapping[str, str], target: str) -> str:

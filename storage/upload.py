@@ -15,7 +15,7 @@ def _redirect(text: str) -> str:
 
 
 def receive(_work: Work, _context: Context) -> Result:
-    """Refuse to run: the API process takes the upload in and finishes the task; no worker ever sees it.
+    """Refuse to run: the API takes the file in, or workers/arrivals.py does where it comes past the API.
 
     :raises UploadFailed: always.
     """
@@ -25,7 +25,7 @@ def receive(_work: Work, _context: Context) -> Result:
 OPERATIONS = (
     Operation(
         name="import/upload",
-        queue="",
+        queue="storage",
         help="Wait for a file that is uploaded to the task's form.",
         run=receive,
         inputs=Inputs.NONE,

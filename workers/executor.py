@@ -19,7 +19,7 @@ from jobs.contract.erasing import erase
 from jobs.models import File, Task
 from jobs.registry import Hop
 
-from . import inspection
+from . import arrivals, inspection
 from .heartbeat import DRAINING, Heartbeat, Run
 from .sentences import doing
 from .versions import Tools
@@ -112,6 +112,9 @@ def _discard(staged: list[services.Staged]) -> None:
 
 def _perform(task: Task, run: Run, folder: Path, staged: list[services.Staged]) -> Result:
     """Take the task's present hop and stage what comes out; return the last run's result."""
+    if task.operation == services.UPLOAD:
+        staged.append(arrivals.take_in(task, run))
+        return Result()
     try:
         hop = registry.hop(task.plan[task.hop])
     except LookupError as error:
@@ -244,13 +247,19 @@ class _Performance:
     def _digests(self) -> dict[str, list[str]]:
         return {name: [files.digest(path) for path in paths] for name, paths in self.related.items()}
 
+    def _go_on(self, _size: int) -> None:
+        if self.run.stopped:
+            raise errors.Stopped
+        if time.monotonic() > self.ends:
+            raise errors.Timeout
+
     def _bring(self, rows: list[File], here: Path) -> dict[Path, File]:
         brought = {}
         for number, row in enumerate(rows, 1):
             extension = self.hop.source or row.format or formats.of(row.name)
             stem = "in" if number == 1 else f"in-{number}"
             path = here / (f"{stem}.{extension}" if extension else stem)
-            files.fetch(row.key, path)
+            files.fetch(row.key, path, advance=self._go_on)
             brought[path] = row
         return brought
 
@@ -271,11 +280,10 @@ class _Performance:
                 related[option.name] = tuple(self._fetch(folder, *each) for each in enumerate(keys))
         return related
 
-    @staticmethod
-    def _fetch(folder: Path, number: int, stored: tuple[str, str]) -> Path:
+    def _fetch(self, folder: Path, number: int, stored: tuple[str, str]) -> Path:
         key, extension = stored
         path = folder / (f"{number}.{extension}" if extension else f"{number}")
-        files.fetch(key, path)
+        files.fetch(key, path, advance=self._go_on)
         return path
 
     def _stage(self, output: Output, brought: dict[Path, File], between: dict[str, str]) -> None:
@@ -283,12 +291,6 @@ class _Performance:
             raise errors.ConversionFailed
         row = brought.get(output.path)
         first = next(iter(brought.values()), None)
-        if row:
-            stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
-        else:
-            if output.path.stat().st_size > settings.ATHANOR_MAX_FILE_BYTES:
-                raise errors.FileTooLarge
-            stored = files.save(output.path, task=self.task.pk)
         name = output.name or naming.after(first.name if first else "", output.path)
         # What is made of all files lies in the folder of none.
         inherited = row or (first if self.hop.operation.inputs is Inputs.EACH else None)
@@ -299,7 +301,13 @@ class _Performance:
             output.format
             or self.hop.target
             or (row.format if row else "")
-            or routing.format_of_new(stored, name)
+            or routing.format_of_new(output.path, name)
         )
+        if row:
+            stored = files.share(files.Stored(row.key, row.size, row.sha256), task=self.task.pk)
+        else:
+            if output.path.stat().st_size > settings.ATHANOR_MAX_FILE_BYTES:
+                raise errors.FileTooLarge
+            stored = files.save(output.path, task=self.task.pk, advance=self._go_on)
         done = routing.is_last_for_file(self.task, self.hop)
         self.staged.append(services.Staged(stored, name, folder, format=kept, done=done, **between))

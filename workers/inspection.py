@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import BinaryIO
 
 from jobs import files, registry, routing
 from jobs.contract import detection, errors, formats
@@ -17,26 +18,24 @@ def inspect(task: Task, rows: Iterable[File]) -> None:
 
     :raises TaskError: with what the file is, or what helps.
     """
-    files = list(rows)
-    for row in files:
-        try:
-            _inspect(task, row, called="The file" if len(files) == 1 else row.name)
-        except FileNotFoundError as error:
-            raise errors.FileGone from error
+    looked = list(rows)
+    for row in looked:
+        if not row.size:
+            raise errors.EmptyFile
+        with files.open(row.key) as file:
+            _inspect(task, row, file, called="The file" if len(looked) == 1 else row.name)
 
 
-def _inspect(task: Task, row: File, *, called: str) -> None:
-    if not row.size:
-        raise errors.EmptyFile
-    path, taken = files.path(row.key), routing.format_of(task, row)
-    finding = detection.detect(path)
+def _inspect(task: Task, row: File, file: BinaryIO, *, called: str) -> None:
+    taken = routing.format_of(task, row)
+    finding = detection.detect(file)
     if refusal := detection.refusal(taken, finding, asked=bool(task.payload.get("input_format"))):
         raise refusal
     if finding.encrypted and not task.payload.get("password"):
         sentence = OPENABLE if _takes_password(task) else LOCKED
         raise errors.PasswordRequired(sentence.format(called))
     film = formats.group(task.payload.get("output_format")) == "video"
-    detection.check(path, finding, taken=taken, film=film)
+    detection.check(file, finding, taken=taken, film=film)
 
 
 def _takes_password(task: Task) -> bool:

@@ -8,26 +8,25 @@ import time
 from datetime import timedelta
 
 from django.db import Error, connections
-from django.db.models import Q
-from django.db.models.functions import Now
 
-from jobs import fleet, services
-from jobs.models import Lock
+from jobs import files, fleet, services
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 5.0
-LEASE = timedelta(seconds=20)
+LEASE_SECONDS = 20.0
 UNHEARD_AFTER = timedelta(seconds=10)
 SWEEP_EVERY_SECONDS = 600.0
 ORPHANS_AFTER = timedelta(hours=1)
+PARTS_AFTER_SECONDS = 24 * 3600.0
+"""Longer than any upload may take."""
 STRIKES_FOR = timedelta(days=7)
 NAME = "reconciler"
 
 
 def reconcile(holder: str) -> bool:
     """Put everything right once, if it is this process's turn."""
-    if not _take_lease(holder):
+    if not fleet.lease(NAME, holder, seconds=LEASE_SECONDS):
         return False
     taken = services.take_from_dead()
     ended = services.end_overdue()
@@ -43,12 +42,6 @@ def reconcile(holder: str) -> bool:
             *done,
         )
     return True
-
-
-def _take_lease(holder: str) -> bool:
-    Lock.objects.get_or_create(name=NAME, defaults={"holder": holder, "until": Now()})
-    free = Lock.objects.filter(Q(holder=holder) | Q(until__lte=Now()), name=NAME)
-    return free.update(holder=holder, until=Now() + LEASE) == 1
 
 
 class Reconciler:
@@ -75,6 +68,7 @@ class Reconciler:
                 if reconcile(self._holder) and time.monotonic() - swept > SWEEP_EVERY_SECONDS:
                     swept = time.monotonic()
                     services.forget_orphans(after=ORPHANS_AFTER)
+                    files.tidy(seconds=PARTS_AFTER_SECONDS)
                     services.forget_strikes(after=STRIKES_FOR)
             except Error as error:
                 log.warning("The database does not answer: %s", error)

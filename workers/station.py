@@ -19,6 +19,7 @@ from jobs import fleet, queues, registry, services
 from jobs.contract.erasing import erase
 
 from . import executor, versions
+from .arrivals import Arrivals
 from .heartbeat import DRAINING, Heartbeat
 from .reconciler import Reconciler
 from .slots import Slots
@@ -49,6 +50,7 @@ class Worker:
             ready=lambda queues: services.ready(queues, self.tools.copy()),
         )
         self._reconciler = Reconciler(self.name)
+        self._arrivals = Arrivals(self.name)
         self._gone = threading.Event()
         self._asked = threading.Event()
         self._asker = threading.Thread(target=self._ask, name="asker", daemon=True)
@@ -62,6 +64,7 @@ class Worker:
         self._slots.start()
         queues.listen(self._slots.ring)
         self._reconciler.start()
+        self._arrivals.start()
         self._asker.start()
         self._announcer.start()
 
@@ -77,6 +80,7 @@ class Worker:
         if not self._slots.join(settings.ATHANOR_DRAIN_SECONDS):
             self.heartbeat.stop_all(DRAINING)
             self._slots.join(KILL_SECONDS)
+        self._arrivals.end()
         self._reconciler.end()
         self.heartbeat.end()
         self._gone.set()

@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api import bodies, links
+from api import bodies, errors, links
 from api.answers import refusal
 from jobs.contract.errors import ApiError, MethodNotAllowed, NotFound
 
@@ -53,11 +53,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         response = await _answer(scope, receive)
     except bodies.ClientGone:
         return
-    except ApiError as error:
-        response = refusal(error)
-    except Exception:
-        log.exception("%s %s failed", scope["method"], scope["path"])
-        response = refusal(ApiError())
+    except Exception as error:
+        refused = errors.refusal_of(error)
+        if refused.status >= 500 and not isinstance(error, ApiError):
+            log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        response = refusal(refused)
     MutableHeaders(raw=response.raw_headers).update(_ANY_ORIGIN)
     await response(scope, receive, send)
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from api import bodies, links, threads
-from jobs import files, routing, services
+from jobs import files, services
 from jobs.contract.errors import (
     ApiError,
     BadRequest,
@@ -310,7 +310,7 @@ def _write(part: spool.Part, pieces: list[bytes], checksum: Checksum | None) -> 
 
 async def _publish(upload: _Upload, part: spool.Part) -> None:
     stored = await threads.disk(part.store)
-    kept = await threads.disk(routing.format_of_new, stored, upload.name)
+    kept = await threads.disk(uploads.format_of, stored, upload.name)
     try:
         await threads.database(
             uploads.publish, upload.task, services.Staged(stored, upload.name, format=kept)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 from xml.sax.saxutils import escape
 
@@ -23,7 +19,6 @@ from jobs.contract.errors import (
     ApiError,
     BadRequest,
     Conflict,
-    InsufficientStorage,
     LengthRequired,
     NotFound,
     TooLarge,
@@ -126,7 +121,7 @@ class _Upload:
             raise BadRequest('The form has no file: send it as the last field, named "file".')
         await self._flush()
         stored = await threads.disk(self._staging.close)
-        kept = await threads.disk(routing.format_of_new, stored, self._name)
+        kept = await threads.disk(format_of, stored, self._name)
         self._staging = None
         staged = services.Staged(stored, self._name, format=kept)
         await threads.database(publish, self._grant.task, staged)
@@ -147,38 +142,29 @@ class _Staging:
         self._size = 0
         # A request cancelled while it writes discards from another thread.
         self._lock = threading.Lock()
-        with _room():
-            self._key = files.new_key(task)
-            self._file = files.path(self._key).open("xb", buffering=0)
+        self._writing = files.begin(task)
 
     def write(self, pieces: list[bytes]) -> None:
-        with self._lock, _room():
+        with self._lock:
             for piece in pieces:
                 self._hash.update(piece)
                 self._size += len(piece)
-                left = memoryview(piece)
-                while left:
-                    left = left[self._file.write(left) :]
+                self._writing.write(piece)
 
     def close(self) -> files.Stored:
-        with self._lock, _room(), self._file:
-            os.fsync(self._file.fileno())
-        return files.Stored(self._key, self._size, self._hash.hexdigest())
+        with self._lock:
+            self._writing.close()
+        return files.Stored(self._writing.key, self._size, self._hash.hexdigest())
 
     def discard(self) -> None:
         with self._lock:
-            self._file.close()
-        files.remove(self._key)
+            self._writing.discard()
 
 
-@contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise InsufficientStorage from error
-        raise
+def format_of(stored: files.Stored, name: str) -> str:
+    """Return the format to keep for a file that has been stored."""
+    with files.open(stored.key) as file:
+        return routing.format_of_new(file, name)
 
 
 def redirect_of(task: UUID) -> str | None:

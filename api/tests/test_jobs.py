@@ -5,10 +5,10 @@ import uuid
 import pytest
 
 from api.tests.conftest import work
-from jobs import files
 from jobs.contract.errors import OpenFailed
 from jobs.models import Job, Task
 from jobs.states import Status
+from jobs.tests import kept
 
 IMPORT = {"operation": "import/url", "url": "https://a.example/report.docx"}
 PAIR = {"in": IMPORT, "out": {"operation": "export/url", "input": "in"}}
@@ -72,14 +72,14 @@ def test_a_job_remembers_its_key_and_can_be_found_by_it(me):
 def test_deleting_a_job_takes_its_tasks_and_files_along(me, django_capture_on_commit_callbacks):
     job = me.job({"in": {"operation": "import/raw", "file": "hello", "filename": "a.txt"}})
     [key] = Task.objects.get().contents.values()
-    assert files.path(key).exists()
+    assert kept.is_there(key)
 
     with django_capture_on_commit_callbacks(execute=True):
         answer = me.delete(f"/v2/jobs/{job['id']}")
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert "Content-Type" not in answer.headers
-    assert not files.path(key).exists()
+    assert not kept.is_there(key)
     assert not Task.objects.exists()
     assert me.get(f"/v2/jobs/{job['id']}").status_code == 404
     assert me.delete(f"/v2/jobs/{job['id']}").status_code == 404

@@ -19,9 +19,10 @@ from api import bodies, links
 from api.bytes import spool, tus
 from api.bytes.application import application
 from api.tests.live import exchange, quiet, running
-from jobs import files, intake, services
+from jobs import intake, services
 from jobs.models import File, Task
 from jobs.states import Status
+from jobs.tests import kept
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fakes")]
 
@@ -130,8 +131,8 @@ def test_an_upload_in_pieces_finishes_its_task(task, settings):
     file = the_file(task)
     assert (file.name, file.format, file.size) == ("Größe & <co>.pdf", "pdf", 3_000_000)
     assert file.sha256 == hashlib.sha256(content).hexdigest()
-    assert files.path(file.key).read_bytes() == content
-    assert len(left(settings.ATHANOR_FILES_DIR)) == 1 and not left(settings.ATHANOR_SPOOL_DIR)
+    assert kept.content(file.key) == content
+    assert len(kept.everything()) == 1 and not left(settings.ATHANOR_SPOOL_DIR)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_the_length_may_come_later(task, begin):
 
     assert before.headers["upload-defer-length"] == "1" and "upload-length" not in before.headers
     assert after.headers["upload-length"] == "5" and "upload-defer-length" not in after.headers
-    assert files.path(the_file(task).key).read_bytes() == b"hello"
+    assert kept.content(the_file(task).key) == b"hello"
 
 
 def test_the_request_that_creates_may_bring_bytes(task):
@@ -237,7 +238,7 @@ def test_what_came_before_a_cut_stays(task):
     eventually(lambda: at(url) == 1_500_000)
 
     assert patch(url, 1_500_000, content[1_500_000:]).status_code == 204
-    assert files.path(the_file(task).key).read_bytes() == content
+    assert kept.content(the_file(task).key) == content
 
 
 def test_a_client_that_stalls_keeps_what_it_sent(task, monkeypatch):
@@ -265,7 +266,7 @@ def test_what_was_whole_when_we_died_is_published_when_asked_for(task, monkeypat
     monkeypatch.undo()
 
     assert at(url) == 5
-    assert files.path(the_file(task).key).read_bytes() == b"hello"
+    assert kept.content(the_file(task).key) == b"hello"
 
 
 def test_only_one_writes_at_a_time(task):
@@ -276,7 +277,7 @@ def test_only_one_writes_at_a_time(task):
         assert refused(patch(url, 0, b"x"), 423, "LOCKED")
     eventually(lambda: patch(url, 5, b"56789").status_code == 204)
 
-    assert files.path(the_file(task).key).read_bytes() == b"0123456789"
+    assert kept.content(the_file(task).key) == b"0123456789"
 
 
 def test_of_three_at_once_one_writes(task):
@@ -292,7 +293,7 @@ def test_of_three_at_once_one_writes(task):
         codes = sorted(pool.map(race, range(3)))
 
     assert codes[0] == 204 and set(codes[1:]) <= {409, 410, 423, 404}
-    assert files.path(the_file(task).key).read_bytes() == content
+    assert kept.content(the_file(task).key) == content
 
 
 def test_a_form_and_an_upload_race_and_one_wins(task, settings):
@@ -304,7 +305,7 @@ def test_a_form_and_an_upload_race_and_one_wins(task, settings):
 
     assert refused(patch(url, 3, b"lo"), 410, "GONE")
     assert head(url).status_code == 410
-    assert files.path(the_file(task).key).read_bytes() == b"form"
+    assert kept.content(the_file(task).key) == b"form"
     spool.sweep()
     assert not left(settings.ATHANOR_SPOOL_DIR)
 
@@ -316,7 +317,7 @@ def test_two_pages_do_not_mix_their_files(task):
 
     assert patch(first, 3, b"fir").status_code == 204
 
-    assert files.path(the_file(task).key).read_bytes() == b"firfir"
+    assert kept.content(the_file(task).key) == b"firfir"
     assert patch(second, 3, b"sec").status_code == 410
 
 
@@ -351,7 +352,7 @@ def test_bytes_with_another_checksum_are_thrown_away(task, name, digest):
     assert refused(wrong, 460, "CHECKSUM_MISMATCH")
     assert at(url) == 5
     assert patch(url, 5, content, **{"Upload-Checksum": right}).status_code == 204
-    assert files.path(the_file(task).key).read_bytes() == b"first" + content
+    assert kept.content(the_file(task).key) == b"first" + content
 
 
 def test_bytes_that_broke_off_before_they_could_be_checked_do_not_count(task):

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from xml.etree import ElementTree
 
@@ -16,10 +15,12 @@ from api.bytes import uploads
 from api.bytes.application import application
 from api.bytes.forms import Field, FileBegins, Form
 from api.tests.live import exchange, quiet, running
-from jobs import files, intake, services
+from jobs import intake, services
 from jobs.contract.errors import BadRequest, UnsupportedMediaType
+from jobs.files import folder
 from jobs.models import File, Task
 from jobs.states import Status
+from jobs.tests import kept
 
 FILE_DOCX = 'Content-Disposition: form-data; name="file"; filename="file.docx"'
 
@@ -78,14 +79,9 @@ def the_file(task):
     return task.files.get()
 
 
-def stored(settings):
-    folder = settings.ATHANOR_FILES_DIR
-    return [path for path in folder.rglob("*") if path.is_file()] if folder.exists() else []
-
-
-def waits_untouched(task, settings):
+def waits_untouched(task):
     task.refresh_from_db()
-    return task.status == Status.WAITING and not File.objects.exists() and not stored(settings)
+    return task.status == Status.WAITING and not File.objects.exists() and not kept.everything()
 
 
 def test_an_upload_finishes_its_task(task):
@@ -98,7 +94,7 @@ def test_an_upload_finishes_its_task(task):
     assert answer.headers["location"].endswith("Gr%C3%B6%C3%9Fe%20%26%20%3Cco%3E.pdf")
     assert (file.name, file.format, file.size) == ("Größe & <co>.pdf", "pdf", len(content))
     assert file.sha256 == hashlib.sha256(content).hexdigest()
-    assert files.path(file.key).read_bytes() == content
+    assert kept.content(file.key) == content
     xml = ElementTree.fromstring(answer.content)
     assert xml.findtext("Key") == f"{task.pk}/Größe & <co>.pdf"
     assert xml.findtext("ETag") == answer.headers["etag"] == f'"{file.sha256}"'
@@ -139,7 +135,7 @@ def test_parts_as_real_clients_write_them(task, port, part, name):
     file = the_file(task)
     assert answer.startswith(b"HTTP/1.1 201 Created\r\n")
     assert file.name == name
-    assert files.path(file.key).read_bytes() == b"hello"
+    assert kept.content(file.key) == b"hello"
 
 
 def test_a_quoted_boundary_and_a_name_in_the_key(task, port):
@@ -217,13 +213,13 @@ def refused(answer, status, code):
     )
 
 
-def test_an_altered_form_is_refused_and_nothing_is_kept(task, settings):
+def test_an_altered_form_is_refused_and_nothing_is_kept(task):
     form = links.upload_form(task)
 
     fields = {**form["parameters"], "max_file_size": "99999999999"}
     answer = httpx.post(form["url"], data=fields, files={"file": b"x" * 5_000_000})
 
-    assert refused(answer, 403, "FORBIDDEN") and waits_untouched(task, settings)
+    assert refused(answer, 403, "FORBIDDEN") and waits_untouched(task)
 
 
 def test_an_expired_form_is_refused(task, settings):
@@ -232,40 +228,40 @@ def test_an_expired_form_is_refused(task, settings):
     answer = send(task)
 
     assert refused(answer, 403, "FORBIDDEN") and "expired" in answer.json()["message"]
-    assert waits_untouched(task, settings)
+    assert waits_untouched(task)
 
 
-def test_the_fields_come_before_the_file(task, port, settings):
+def test_the_fields_come_before_the_file(task, port):
     parameters = links.upload_form(task)["parameters"].items()
     fields = [f'--b\r\ncontent-disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in parameters]
     file = '--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n'
 
     answer = post(port, "".join([file, *fields, "--b--\r\n"]).encode(), boundary="b")
 
-    assert b" 403 " in answer and waits_untouched(task, settings)
+    assert b" 403 " in answer and waits_untouched(task)
 
 
-def test_a_task_takes_one_file(task, settings):
+def test_a_task_takes_one_file(task):
     assert send(task, b"first").status_code == 201
 
     assert refused(send(task, b"second"), 409, "CONFLICT")
-    assert files.path(the_file(task).key).read_bytes() == b"first"
-    assert len(stored(settings)) == 1
+    assert kept.content(the_file(task).key) == b"first"
+    assert len(kept.everything()) == 1
 
 
-def test_a_form_takes_one_file(task, settings):
+def test_a_form_takes_one_file(task):
     form = links.upload_form(task)
     two = [("file", ("a.txt", b"1")), ("file", ("b.txt", b"2"))]
 
     answer = httpx.post(form["url"], data=form["parameters"], files=two)
 
-    assert refused(answer, 400, "BAD_REQUEST") and waits_untouched(task, settings)
+    assert refused(answer, 400, "BAD_REQUEST") and waits_untouched(task)
 
 
-def test_a_cancelled_task_takes_none(task, settings):
+def test_a_cancelled_task_takes_none(task):
     services.cancel(task)
 
-    assert refused(send(task), 409, "CONFLICT") and not stored(settings)
+    assert refused(send(task), 409, "CONFLICT") and not kept.everything()
 
 
 def test_a_deleted_task_is_not_found(task):
@@ -277,7 +273,7 @@ def test_a_deleted_task_is_not_found(task):
     assert refused(answer, 404, "NOT_FOUND")
 
 
-def test_of_racing_uploads_exactly_one_wins(task, settings):
+def test_of_racing_uploads_exactly_one_wins(task):
     form = links.upload_form(task)
     start = threading.Barrier(6)
 
@@ -293,7 +289,7 @@ def test_of_racing_uploads_exactly_one_wins(task, settings):
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409, 409, 409]
     winner = the_file(task)
     assert answers[int(winner.name)].status_code == 201
-    assert [path.read_bytes() for path in stored(settings)] == [winner.name.encode() * 3_000_000]
+    assert [kept.content(key) for key in kept.everything()] == [winner.name.encode() * 3_000_000]
 
 
 def test_a_file_above_the_cap_is_refused_before_it_is_sent(task, port, settings):
@@ -311,7 +307,7 @@ def test_a_file_above_the_forms_cap_is_refused_while_it_comes(task, settings):
 
     answer = httpx.post(form["url"], data=form["parameters"], files={"file": b"x" * 5_000_000})
 
-    assert refused(answer, 413, "PAYLOAD_TOO_LARGE") and waits_untouched(task, settings)
+    assert refused(answer, 413, "PAYLOAD_TOO_LARGE") and waits_untouched(task)
 
 
 def test_an_upload_must_say_its_length(task):
@@ -332,55 +328,67 @@ def test_another_content_type_is_refused(task, kind):
     assert refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
 
 
-def test_a_form_without_a_file_is_refused(task, settings):
+def test_a_form_without_a_file_is_refused(task):
     form = links.upload_form(task)
 
     answer = httpx.post(form["url"], data=form["parameters"], files={"other": (None, b"x")})
 
-    assert refused(answer, 400, "BAD_REQUEST") and waits_untouched(task, settings)
+    assert refused(answer, 400, "BAD_REQUEST") and waits_untouched(task)
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 3_000_000])
-def test_a_form_that_ends_too_early_leaves_the_task_waiting(task, port, settings, cut):
+def test_a_form_that_ends_too_early_leaves_the_task_waiting(task, port, cut):
     part = b'content-disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 4_000_000
     # Without its last line break a form is still whole.
     body = body_of(task, part).removesuffix(b"\r\n")
 
     answer = post(port, body[:-cut])
 
-    assert answer.startswith(b"HTTP/1.1 400 ") and waits_untouched(task, settings)
+    assert answer.startswith(b"HTTP/1.1 400 ") and waits_untouched(task)
     assert send(task).status_code == 201
 
 
-def test_a_client_that_goes_away_leaves_the_task_waiting(task, port, settings):
+def test_a_client_that_goes_away_leaves_the_task_waiting(task, port, monkeypatch):
+    written, discarded = threading.Event(), threading.Event()
+
+    class Noted(uploads._Staging):
+        def write(self, pieces):
+            super().write(pieces)
+            written.set()
+
+        def discard(self):
+            super().discard()
+            discarded.set()
+
+    monkeypatch.setattr(uploads, "_Staging", Noted)
     part = b'content-disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 4_000_000
     body = request(body_of(task, part))
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(body[:-1000])
-        eventually(lambda: stored(settings))
+        assert written.wait(20)
 
-    eventually(lambda: not stored(settings))
-    assert waits_untouched(task, settings)
+    assert discarded.wait(20)
+    assert waits_untouched(task)
     assert send(task).status_code == 201
 
 
-def test_a_client_that_stalls_is_sent_away(task, port, settings, monkeypatch):
+def test_a_client_that_stalls_is_sent_away(task, port, monkeypatch):
     monkeypatch.setattr(bodies, "STALL_SECONDS", 0.2)
     part = b'content-disposition: form-data; name="file"; filename="a"\r\n\r\n' + b"x" * 400_000
 
     answer = exchange(port, request(body_of(task, part))[:-1000])
 
     assert answer.startswith(b"HTTP/1.1 408 ") and b"REQUEST_TIMEOUT" in answer
-    assert waits_untouched(task, settings)
+    assert waits_untouched(task)
 
 
-def test_a_full_disk_is_said(task, settings, monkeypatch):
+def test_a_full_disk_is_said(local, task, monkeypatch):
     def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(uploads.os, "fsync", full)
+    monkeypatch.setattr(folder.os, "fsync", full)
 
-    assert refused(send(task), 507, "INSUFFICIENT_STORAGE") and waits_untouched(task, settings)
+    assert refused(send(task), 507, "INSUFFICIENT_STORAGE") and waits_untouched(task)
 
 
 @pytest.mark.parametrize(
@@ -442,10 +450,3 @@ def test_a_body_that_is_no_form_or_too_much_of_one_is_refused(body):
 def test_a_boundary_of_any_length_is_not_taken():
     with pytest.raises(UnsupportedMediaType):
         Form("multipart/form-data; boundary=" + "b" * 1000)
-
-
-def eventually(condition):
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.servers.moto import Moto
 from deploy.stack import Stack
+from jobs.tests import buckets
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +56,10 @@ class Running:
         """Return the exported files of a job, by name."""
         task = self.task(job, name)
         assert task["status"] == "finished", task
-        return {file["filename"]: httpx.get(file["url"]).content for file in task["result"]["files"]}
+        return {
+            file["filename"]: httpx.get(file["url"], follow_redirects=True).content
+            for file in task["result"]["files"]
+        }
 
     @staticmethod
     def task(job: dict[str, Any], name: str) -> dict[str, Any]:
@@ -87,12 +93,37 @@ def _is_below(pid: int, ancestor: int) -> bool:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The embedded stack, with short leases so that a killed worker is missed soon."""
-    data_dir = tmp_path_factory.mktemp("stack with a space")
+    store = {}
+    if os.environ.get("ATHANOR_TEST_FILE_STORE"):
+        store, _ = _bucket(request.getfixturevalue("moto"))
+    with _stack(tmp_path_factory.mktemp("stack with a space"), **store) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bucket_stack(moto: Moto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, str]]:
+    """A stack whose files lie in a bucket, and the bucket's name."""
+    store, bucket = _bucket(moto)
+    with _stack(tmp_path_factory.mktemp("stack"), **store) as running:
+        yield running, bucket
+
+
+def _bucket(moto: Moto) -> tuple[dict[str, str], str]:
+    address, name = buckets.made(moto, direct="uploads,downloads")
+    keys = {
+        "ATHANOR_FILE_STORE_ACCESS_KEY": moto.access_key,
+        "ATHANOR_FILE_STORE_SECRET_KEY": moto.secret_key,
+    }
+    return {"ATHANOR_FILE_STORE": address, **keys}, name
+
+
+@contextmanager
+def _stack(data_dir: Path, **more: str) -> Iterator[Running]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATHANOR_")}
     quick = {"ATHANOR_LEASE_SECONDS": "6", "ATHANOR_HEARTBEAT_SECONDS": "2", "ATHANOR_DRAIN_SECONDS": "3"}
-    running = Stack(data_dir, inherited=inherited | quick, say=log.info)
+    running = Stack(data_dir, inherited=inherited | quick | more, say=log.info)
     with running:
         about = running.about
         with (

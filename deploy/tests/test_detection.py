@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import io
 
 import pytest
 
-from jobs import files, intake, registry, services
+from jobs import intake, registry, services
 from jobs.contract import detection
 from jobs.contract.detection.tests import hostile
 from jobs.models import Task
+from jobs.tests import kept
 from workers import executor
 from workers.heartbeat import Heartbeat
 
@@ -63,7 +65,7 @@ def test_a_file_under_a_wrong_name_converts(sample, name, target, convert, sampl
     assert (task.status, task.message) == ("finished", None)
     [file] = task.files.all()
     assert file.name == f"{name.partition('.')[0]}.{target}"
-    assert detection.fits(files.path(file.key), target)
+    assert detection.fits(io.BytesIO(kept.content(file.key)), target)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_what_our_engines_make_is_seen_as_what_it_is(sample, target, convert, sa
 
     assert (task.status, task.message) == ("finished", None)
     for file in task.files.all():
-        found = detection.detect(files.path(file.key))
+        found = detection.detect(io.BytesIO(kept.content(file.key)))
         assert found.format
         assert detection.agrees(target, found)
         assert not detection.agrees("psd" if target != "psd" else "png", found)

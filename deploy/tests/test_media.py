@@ -6,9 +6,10 @@ import base64
 
 import pytest
 
-from jobs import files, intake, registry, services
+from jobs import intake, registry, services
 from jobs.contract.errors import InvalidData
 from jobs.models import Task
+from jobs.tests import kept
 from workers import executor
 from workers.heartbeat import Heartbeat
 
@@ -43,7 +44,7 @@ def test_a_sheet_s_webvtt_file_names_it_as_it_is_published(run):
         ("Mein Film.jpg", "jpg"),
         ("Mein Film.vtt", "vtt"),
     ]
-    assert "Mein%20Film.jpg#xywh=0,0,160," in files.path(track.key).read_text()
+    assert "Mein%20Film.jpg#xywh=0,0,160," in kept.content(track.key).decode()
 
 
 @pytest.mark.needs("ffmpeg", "rsvg-convert")

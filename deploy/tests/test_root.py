@@ -19,10 +19,10 @@ from engines._support.process import Process
 from engines._support.room import OUTPUT, Room
 from engines._support.warm import Warm
 from engines.tests.context import RunContext
-from jobs import files, fleet, intake, services
+from jobs import fleet, intake, services
 from jobs.contract import Command, Operation, Tool, Work, pairs
 from jobs.models import Task
-from jobs.tests import flow
+from jobs.tests import flow, kept
 from storage import base64 as imports
 from workers import executor, versions
 from workers.heartbeat import Heartbeat
@@ -177,7 +177,7 @@ def convert(worker, owner):
 
 
 def content(task: Task) -> str:
-    return files.path(task.files.get().key).read_text()
+    return kept.content(task.files.get().key).decode()
 
 
 def test_a_worker_serves_both_versions_and_runs_the_one_that_is_asked_for(worker, convert, system):

@@ -230,7 +230,7 @@ def test_a_download_resumes_and_tells_its_type(stack, samples):
     [file] = stack.task(job, "out")["result"]["files"]
     whole = (samples / "tika_text.pdf").read_bytes()
 
-    part = httpx.get(file["url"], headers={"Range": "bytes=100-199"})
+    part = httpx.get(file["url"], headers={"Range": "bytes=100-199"}, follow_redirects=True)
     head = httpx.head(file["url"])
 
     assert (part.status_code, part.content) == (206, whole[100:200])

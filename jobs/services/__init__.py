@@ -8,6 +8,7 @@ from .accepting import (
     delete_task,
     receive_upload,
     retry,
+    take_in,
 )
 from .connecting import TEST_SECONDS, delete_connection, save_connection, try_connection
 from .moving import UPLOAD, Staged
@@ -59,6 +60,7 @@ __all__ = [
     "save_connection",
     "send_owed",
     "take_from_dead",
+    "take_in",
     "tell_progress",
     "trial",
     "try_connection",

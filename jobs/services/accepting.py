@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs import files, queues, sealing, secrets
+from jobs import files, queues, routing, sealing, secrets
 from jobs.contract import errors
 from jobs.intake import JobDraft, TaskDraft
 from jobs.models import Account, ApiKey, Job, Link, Task
@@ -36,22 +36,27 @@ log = logging.getLogger(__name__)
 WAITING_FOR_UPLOAD = "Waiting for file upload"
 
 
-@transaction.atomic
 def create_job(draft: JobDraft, *, owner: Account, api_key: ApiKey | None = None) -> Job:
     """Store a job with its tasks and queue what is ready; it exists once this has committed.
 
     The job returned reads, with its tasks, as it was created: everything waits.
+
+    :raises DiskFull: when the file store has no room for what the tasks bring along.
+    :raises FileStoreUnreachable: when it cannot take it.
     """
-    job = Job.objects.create(
+    job = Job(
         owner=owner, api_key=api_key, tag=draft.tag, webhook_url=draft.webhook_url, redirect=draft.redirect
     )
+    # Files are stored before: the file store may be far away, and nobody else shall wait for it.
     tasks = {each.name: _new_task(each, owner=owner, api_key=api_key, job=job) for each in draft.tasks}
     for position, task in enumerate(tasks.values()):
         task.position = position
-    Task.objects.bulk_create(tasks.values())
     ids = {name: task.pk for name, task in tasks.items()}
-    links = _link((tasks[each.name], each, ids) for each in draft.tasks)
-    advance(job.pk)
+    with transaction.atomic():
+        job.save(force_insert=True)
+        Task.objects.bulk_create(tasks.values())
+        links = _link((tasks[each.name], each, ids) for each in draft.tasks)
+        advance(job.pk)
     _fill(job, "tasks", tasks.values())
     for task in tasks.values():
         _fill(task, "needs", [link for link in links if link.task_id == task.pk])
@@ -66,17 +71,19 @@ def _fill(row: Job | Task, name: str, rows: Iterable[Model]) -> None:
     row.__dict__.setdefault("_prefetched_objects_cache", {})[name] = known
 
 
-@transaction.atomic
 def create_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None = None, tries: int = 0) -> Task:
     """Store a task on its own and queue it if it is ready.
 
     :param tries: how many attempts count as made already, for what is not worth another.
+    :raises DiskFull: when the file store has no room for what it brings along.
+    :raises FileStoreUnreachable: when it cannot take it.
     """
     task = _new_task(draft, owner=owner, api_key=api_key)
     task.tries = tries
-    task.save(force_insert=True)
-    _link([(task, draft, {})])
-    advance_alone(task.pk)
+    with transaction.atomic():
+        task.save(force_insert=True)
+        _link([(task, draft, {})])
+        advance_alone(task.pk)
     task.refresh_from_db()
     return task
 
@@ -94,10 +101,7 @@ def _new_task(draft: TaskDraft, *, owner: Account, api_key: ApiKey | None, job: 
     )
     task.payload = secrets.sealed(draft.payload, row=task.pk)
     _await_upload(task)
-    try:
-        task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
-    except errors.DiskFull as error:
-        raise errors.InsufficientStorage from error
+    task.contents = {name: files.write(text, task=task.pk) for name, text in draft.contents.items()}
     return task
 
 
@@ -140,6 +144,20 @@ def receive_upload(task_id: uuid.UUID, file: Staged) -> bool:
     return True
 
 
+@transaction.atomic
+def take_in(task_id: uuid.UUID) -> bool:
+    """Let a worker take in what the file store has for an upload task; False when it does not wait."""
+    job_id = Task.objects.filter(pk=task_id).values_list("job_id", flat=True).first()
+    lock(job_id)
+    [hop] = routing.plain(UPLOAD)
+    changes = {"plan": [hop.key], "overdue_at": None, "rung_at": Now(), **routing.columns(hop)}
+    waiting = Task.objects.filter(pk=task_id, operation=UPLOAD, status=Status.WAITING)
+    if not waiting.update(status=Status.QUEUED, **changes):
+        return False
+    queues.ring(hop.operation.queue)
+    return True
+
+
 def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
     """Create a new task from an ended one's payload.
 
@@ -152,22 +170,21 @@ def retry(task: Task, *, api_key: ApiKey | None = None) -> Task:
     except sealing.CannotOpen as error:
         log.error("Task %s cannot be retried: %s", task.pk, error)
         raise errors.IllegalMove(errors.SecretLost.message) from error
+    copy = Task(
+        owner=task.owner,
+        api_key=api_key,
+        name=task.name,
+        operation=task.operation,
+        connection=task.connection,
+        timeout=task.timeout,
+        retry_of=task,
+        message=WAITING_FOR_UPLOAD if task.operation == UPLOAD else None,
+    )
+    copy.payload = secrets.sealed(payload, row=copy.pk)
+    copy.contents = {
+        name: files.share(files.Stored(key, 0, ""), task=copy.pk).key for name, key in task.contents.items()
+    }
     with transaction.atomic():
-        copy = Task(
-            owner=task.owner,
-            api_key=api_key,
-            name=task.name,
-            operation=task.operation,
-            connection=task.connection,
-            timeout=task.timeout,
-            retry_of=task,
-            message=WAITING_FOR_UPLOAD if task.operation == UPLOAD else None,
-        )
-        copy.payload = secrets.sealed(payload, row=copy.pk)
-        copy.contents = {
-            name: files.share(files.Stored(key, 0, ""), task=copy.pk).key
-            for name, key in task.contents.items()
-        }
         copy.save(force_insert=True)
         Link.objects.bulk_create(
             Link(task=copy, needed_id=link.needed_id, option=link.option, position=link.position)
@@ -220,4 +237,4 @@ def _abandon(ids: list[uuid.UUID]) -> None:
     Task.objects.filter(pk__in=ids).delete()
     for pk, job_id in lost:
         after_end(pk, job_id)
-    transaction.on_commit(lambda: files.remove_tasks(ids))
+    transaction.on_commit(lambda: files.remove_tasks(ids), robust=True)

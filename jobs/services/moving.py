@@ -77,7 +77,7 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
     old = list(File.objects.filter(task_id=task_id).values_list("key", flat=True))
     if old:
         File.objects.filter(task_id=task_id).delete()
-        transaction.on_commit(lambda: files.remove(*old))
+        transaction.on_commit(lambda: files.remove(*old), robust=True)
     File.objects.bulk_create(
         File(
             task_id=task_id,
@@ -99,13 +99,14 @@ def publish(task_id: uuid.UUID, staged: list[Staged]) -> None:
 def remove_leftovers(task_id: uuid.UUID) -> None:
     """Remove what attempts that died have left in the store, while nobody works on the task."""
     # Looked at now: once this has committed, the next attempt may be storing its files.
-    stored = files.keys(task_id)
-    if not stored:
-        return
+    try:
+        stored = files.keys(task_id)
+    except errors.FileStoreUnreachable:
+        return  # They go with the task.
     stored.difference_update(File.objects.filter(task_id=task_id).values_list("key", flat=True))
     for contents in Task.objects.filter(pk=task_id).values_list("contents", flat=True):
         stored.difference_update(contents.values())
-    transaction.on_commit(lambda: files.remove(*stored))
+    transaction.on_commit(lambda: files.remove(*stored), robust=True)
 
 
 def after_end(task_id: uuid.UUID, job_id: uuid.UUID | None) -> None:

@@ -52,11 +52,12 @@ def end_overdue() -> int:
     """End tasks past their timeout, counted from their start, and uploads that never came."""
     late = Task.objects.filter(status__in=ACTIVE, overdue_at__lt=Now())
     ended = 0
-    for pk, job_id, operation in late.values_list("pk", "job_id", "operation"):
+    for pk, job_id, status in late.values_list("pk", "job_id", "status"):
+        # Only an upload has a time to wait for.
         never_came = errors.UploadFailed("The file was not uploaded in time.")
         with transaction.atomic():
             lock(job_id)
-            if end(pk, never_came if operation == UPLOAD else errors.Timeout()):
+            if end(pk, never_came if status == Status.WAITING else errors.Timeout()):
                 after_end(pk, job_id)
                 ended += 1
     return ended

@@ -9,6 +9,7 @@ from jobs.contract.errors import ConversionFailed
 from jobs.intake import parse_job
 from jobs.models import Account, ApiKey, Job, Task
 from jobs.states import Status
+from jobs.tests import kept
 
 SECRET = "seeded-secret-value"
 TASKS = {
@@ -137,7 +138,7 @@ def test_remove_a_job_with_its_files(admin_client, job, django_capture_on_commit
         assert act(admin_client, "job", "remove", job) == "1 deleted."
 
     assert not Job.objects.exists() and not Task.objects.exists()
-    assert not files.path(key).exists()
+    assert not kept.is_there(key)
 
 
 def test_a_new_key_is_shown_once(admin_client, owner):

@@ -14,7 +14,7 @@ from jobs import files, intake, planner, registry, services
 from jobs.contract import Inputs, Operation, Output, Result
 from jobs.models import Account, File, Job, Task
 from jobs.states import Status
-from jobs.tests import flow
+from jobs.tests import flow, kept
 from workers import executor
 from workers.heartbeat import DRAINING, Run
 from workers.tests.conftest import TOOLS
@@ -66,7 +66,7 @@ def test_a_job_runs_from_import_to_export(owner, run_all):
     assert job.started_at
     assert job.ended_at
     [file] = File.objects.filter(task__job=job, task__name="c")
-    assert (file.name, file.size, files.path(file.key).read_text()) == ("file.pdf", 5, "HELLO")
+    assert (file.name, file.size, kept.content(file.key).decode()) == ("file.pdf", 5, "HELLO")
     task = Task.objects.get(job=job, name="b")
     assert (task.engine, task.engine_version, task.percent, task.attempt) == ("shouter", "1.2", 100, 1)
     assert (task.arguments, task.output) == ("shout", "said it")
@@ -289,7 +289,7 @@ def test_contents_reach_the_operation(owner, run_all):
     run_all()
 
     [file] = File.objects.filter(task__job=job)
-    assert files.path(file.key).read_bytes() == "ünicode\r\n".encode()
+    assert kept.content(file.key) == "ünicode\r\n".encode()
 
 
 def test_nothing_is_left_in_the_work_folder(owner, run_all, settings):
@@ -371,21 +371,15 @@ def test_deleting_a_task_fails_what_still_waits_for_it(owner):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deleting_a_job_removes_its_files(owner, run_all, settings):
+def test_deleting_a_job_removes_its_files(owner, run_all):
     job = create(owner, a=make(), b=to_pdf("a"))
     run_all()
-    assert list(settings.ATHANOR_FILES_DIR.glob("*/*/*"))
+    assert kept.everything()
 
     services.delete_job(job)
 
     assert not Job.objects.exists()
-    assert not list(settings.ATHANOR_FILES_DIR.glob("*/*"))
-
-
-def stored(settings):
-    return {
-        f"{path.relative_to(settings.ATHANOR_FILES_DIR)}" for path in settings.ATHANOR_FILES_DIR.glob("*/*/*")
-    }
+    assert not kept.everything()
 
 
 def dies_after_staging(settings, queue):
@@ -412,7 +406,7 @@ def test_nothing_stays_of_an_attempt_that_died(owner, station, run_all, settings
     assert job.status == Status.FINISHED
     published = set(File.objects.values_list("key", flat=True))
     contents = {key for task in Task.objects.all() for key in task.contents.values()}
-    assert stored(settings) == published | contents
+    assert kept.everything() == published | contents
 
 
 @pytest.mark.django_db(transaction=True)
@@ -423,7 +417,7 @@ def test_nothing_stays_of_a_task_that_killed_every_worker(owner, settings):
         dies_after_staging(settings, "storage")
 
     assert Task.objects.get().code == "WORKER_LOST"
-    assert not stored(settings)
+    assert not kept.everything()
 
 
 def test_a_file_that_is_gone_is_no_bug(owner, station, run_all):
@@ -565,7 +559,7 @@ def test_members_keep_their_folders_and_what_is_made_of_all_lies_in_none(owner, 
         )
         run_all()
 
-    kept = [(file.dir, file.name) for file in File.objects.filter(task__job=job, task__name="c")]
+    members = [(file.dir, file.name) for file in File.objects.filter(task__job=job, task__name="c")]
     [made] = File.objects.filter(task__job=job, task__name="d")
-    assert kept == [("", "x.txt"), ("a", "x.txt"), ("b/c", "x.txt")]
-    assert (made.dir, files.path(made.key).read_text()) == ("", "('', 'a', 'b/c')")
+    assert members == [("", "x.txt"), ("a", "x.txt"), ("b/c", "x.txt")]
+    assert (made.dir, kept.content(made.key).decode()) == ("", "('', 'a', 'b/c')")

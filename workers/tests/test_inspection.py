@@ -19,11 +19,12 @@ def ask(owner, tmp_path):
         done = Task.objects.create(owner=owner, operation="import/upload", status="finished")
         path = tmp_path / "new"
         path.write_bytes(data)
+        kind = routing.format_of_new(path, name)
         stored = files.save(path, task=done.pk)
         row = File.objects.create(
             task=done,
             name=name,
-            format=routing.format_of_new(stored, name),
+            format=kind,
             size=stored.size,
             sha256=stored.sha256,
             key=stored.key,

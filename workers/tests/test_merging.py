@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from jobs import files, intake, registry, services
+from jobs import intake, registry, services
 from jobs.states import Status
+from jobs.tests import kept
 
 pytestmark = pytest.mark.needs("soffice", "qpdf")
 
@@ -51,7 +52,7 @@ def png():
 def result(task):
     assert (task.status, task.message) == (Status.FINISHED, None)
     [file] = task.files.all()
-    return file.name, PdfReader(files.path(file.key))
+    return file.name, PdfReader(io.BytesIO(kept.content(file.key)))
 
 
 def widths(reader):

@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader, PdfWriter
 
-from jobs import files, intake, registry, services
+from jobs import intake, registry, services
 from jobs.states import Status
+from jobs.tests import kept
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -20,7 +21,7 @@ def _ended():
 
 @pytest.fixture
 def made(owner, run_tools):
-    """Run an operation on a task's files; return what came out, as names and paths."""
+    """Run an operation on a task's files; return what came out, by name."""
 
     def make(operation, given, **options):
         draft = intake.parse_task(operation, {"input": given, **options}, owner=owner)
@@ -28,7 +29,7 @@ def made(owner, run_tools):
         run_tools()
         task.refresh_from_db()
         assert (task.status, task.code) == (Status.FINISHED, None), task.message
-        return {file.name: files.path(file.key) for file in task.files.all()}
+        return {file.name: io.BytesIO(kept.content(file.key)) for file in task.files.all()}
 
     return make
 
@@ -44,8 +45,8 @@ def paper(count):
 
 def sizes(found):
     kept = {}
-    for name, path in found.items():
-        with Image.open(path) as picture:
+    for name, file in found.items():
+        with Image.open(file) as picture:
             kept[name] = picture.size
     return kept
 

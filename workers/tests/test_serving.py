@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from jobs import files, fleet, intake, services
+from jobs import fleet, intake, services
 from jobs.contract import Operation, Output, Result, pairs
 from jobs.models import Task, Worker
 from jobs.states import Status
-from jobs.tests import flow
+from jobs.tests import flow, kept
 from workers import executor
 
 seen = []
@@ -209,7 +209,7 @@ def test_what_waits_for_who_is_gone_goes_to_who_is_there_from_its_beginning(queu
 
         task = made(job)
         assert (task.engine, task.hop, task.queue, task.status) == ("brush", 0, "brush", Status.QUEUED)
-        assert not files.path(half.key).exists()
+        assert not kept.is_there(half.key)
         station.tools["brush"] = {"4": None}
         run(station, "brush")
         assert [file.name for file in made(job).files.all()] == ["a.png"]

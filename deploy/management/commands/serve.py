@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from jobs import files
+
 
 class Command(BaseCommand):
     """Serve the API, uploads and downloads, and the synchronous API."""
@@ -30,6 +32,8 @@ class Command(BaseCommand):
         """Serve until told to stop."""
         if settings.ATHANOR_REFUSALS:
             raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
+        if objection := files.objection():
+            raise CommandError(objection)
         from deploy.serve import serve
 
         sync_port = None if options["sync_port"] == options["port"] else options["sync_port"]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
 
 from jobs.contract import limits
 from jobs.contract.errors import FileTooLarge, OpenFailed
 
 from . import pictures, zips
 from .finding import Finding
-from .window import HEAD, Spent, Unreadable, Window
+from .window import HEAD, Looked, Spent, Unreadable, Window
 
 GRACE_BYTES = 64 * 1024 * 1024
 """Unpacked, a package of this size needs no good ratio: a sheet of zeros packs a thousand times."""
@@ -21,7 +20,7 @@ _DIRECTORY_BYTES = 64 * 1024 * 1024
 _SMALLEST_LOCAL = 30
 
 
-def check(path: Path, finding: Finding, *, taken: str, film: bool = False) -> None:
+def check(looked: Looked, finding: Finding, *, taken: str, film: bool = False) -> None:
     """Refuse a file that its own headers say is larger than an engine may be given.
 
     :param taken: the format it is taken for, which counts where its content does not tell.
@@ -32,29 +31,29 @@ def check(path: Path, finding: Finding, *, taken: str, film: bool = False) -> No
     """
     kind = finding.format if finding.certain and finding.format else taken
     if finding.format in _PACKAGES:
-        _package(path)
+        _package(looked)
     elif kind in {"svg", "svgz"}:
-        _drawing(path, packed=finding.format == "svgz")
+        _drawing(looked, packed=finding.format == "svgz")
     else:
-        with Window(path) as window:
+        with Window(looked) as window:
             size = pictures.size(window, kind)
         if size:
             width, height, frames = size
             limits.check_picture(width, height, 1 if film else frames)
 
 
-def frames(path: Path, kind: str) -> int:
+def frames(looked: Looked, kind: str) -> int:
     """Return how many frames or pages a picture of a format says that it has; 1 where it does not tell.
 
     :raises OSError: when it cannot be read.
     """
-    with Window(path) as window:
+    with Window(looked) as window:
         size = pictures.size(window, kind)
     return size[2] if size else 1
 
 
-def _package(path: Path) -> None:
-    with Window(path, budget=_DIRECTORY_BYTES) as window:
+def _package(looked: Looked) -> None:
+    with Window(looked, budget=_DIRECTORY_BYTES) as window:
         try:
             directory = zips.read(window)
         except Spent:
@@ -87,23 +86,27 @@ def _overlaps(directory: zips.Directory) -> bool:
     )
 
 
-def _drawing(path: Path, *, packed: bool) -> None:
+def _drawing(looked: Looked, *, packed: bool) -> None:
     most = limits.DRAWING_BYTES
-    size = path.stat().st_size
-    if size > most or (packed and _grows_beyond(path, most)):
+    # The whole of it may be read, and a little is charged for each piece.
+    with Window(looked, budget=2 * most) as window:
+        too_large = window.size > most or (packed and _grows_beyond(window, most))
+    if too_large:
         raise FileTooLarge(f"The drawing has more than the {most:,} bytes allowed.")
 
 
-def _grows_beyond(path: Path, most: int) -> bool:
+def _grows_beyond(window: Window, most: int) -> bool:
     """Tell whether a gzip file holds more; it is unpacked piece by piece, and not beyond."""
-    unpacker, total = zlib.decompressobj(zlib.MAX_WBITS | 16), 0
-    with path.open("rb") as file:
-        while total <= most:
-            data = unpacker.unconsumed_tail or file.read(HEAD)
-            if not data or unpacker.eof:
-                break
-            try:
-                total += len(unpacker.decompress(data, HEAD))
-            except zlib.error:
-                break  # broken: the engine says so
+    unpacker, total, at = zlib.decompressobj(zlib.MAX_WBITS | 16), 0, 0
+    while total <= most:
+        data = unpacker.unconsumed_tail
+        if not data:
+            data = window.some(at, HEAD)
+            at += len(data)
+        if not data or unpacker.eof:
+            break
+        try:
+            total += len(unpacker.decompress(data, HEAD))
+        except zlib.error:
+            break  # broken: the engine says so
     return total > most

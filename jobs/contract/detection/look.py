@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from jobs.contract import formats
 
 from . import agreement, boxes, compound, signatures, texts, zips
 from .finding import Finding
-from .window import Unreadable, Window
+from .window import Looked, Unreadable, Window
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
-def detect(path: Path) -> Finding:
+def detect(looked: Looked) -> Finding:
     """Return what the file is by its content. Reads 8 MB at most, whatever the file says.
 
     :raises OSError: when it cannot be read.
     """
-    with Window(path) as window:
+    with Window(looked) as window:
         return seen(window)
 
 
@@ -53,7 +51,7 @@ def _ordered(found: tuple[str, bool]) -> tuple[str, bool, bool]:
     return found[0], bool(found[0]), found[1]
 
 
-def fits(path: Path, format: str) -> bool:  # noqa: A002 - it is what we call it everywhere
+def fits(looked: Looked, format: str) -> bool:  # noqa: A002 - it is what we call it everywhere
     """Tell whether a file can be what it is said to be: not empty, and nothing in it speaks against it.
 
     Of formats without a mark of their own, and of those we do not know, anything is believed.
@@ -61,4 +59,5 @@ def fits(path: Path, format: str) -> bool:  # noqa: A002 - it is what we call it
     :raises OSError: when it cannot be read.
     """
     known = formats.group(format) != "other" or format in formats.MIME_TYPES
-    return path.stat().st_size > 0 and (not known or agreement.agrees(format, detect(path)))
+    with Window(looked) as window:
+        return window.size > 0 and (not known or agreement.agrees(format, seen(window)))

@@ -6,10 +6,12 @@ import os
 import struct
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 BUDGET = 8 * 1024 * 1024
 HEAD = 64 * 1024
+Looked = Path | BinaryIO
+"""What is looked at: a file by its path, or one that is open already, and stays so."""
 
 
 class Unreadable(Exception):
@@ -26,9 +28,10 @@ class Window:
     :raises OSError: when it cannot be opened.
     """
 
-    def __init__(self, path: Path, budget: int = BUDGET) -> None:
-        self._file = path.open("rb", buffering=0)
-        self.size = os.fstat(self._file.fileno()).st_size
+    def __init__(self, looked: Looked, budget: int = BUDGET) -> None:
+        self._is_ours = isinstance(looked, Path)
+        self._file = looked.open("rb") if isinstance(looked, Path) else looked
+        self.size = self._file.seek(0, os.SEEK_END)
         self.left = budget
         self.head = self.some(0, HEAD)
 
@@ -38,7 +41,8 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._file.close()
+        if self._is_ours:
+            self._file.close()
 
     def some(self, offset: int, most: int) -> bytes:
         """Return the bytes there, fewer at the end of the file.
@@ -51,7 +55,8 @@ class Window:
         if most > self.left:
             raise Spent
         self.left -= most + 64  # so that empty pieces come to an end too
-        return os.pread(self._file.fileno(), most, offset)
+        self._file.seek(offset)
+        return self._file.read(most)
 
     def exactly(self, offset: int, size: int) -> bytes:
         """Return the bytes there.

@@ -243,6 +243,14 @@ class DiskFull(TaskError):
     retry = Retry.INFRASTRUCTURE
 
 
+class FileStoreUnreachable(TaskError):
+    """Our own file store did not do its work; the log has its words."""
+
+    code = "FILE_STORE_UNAVAILABLE"
+    message = "The service's own file store did not answer. Try again shortly."
+    retry = Retry.INFRASTRUCTURE
+
+
 class LeaseLost(TaskError):
     """Too many attempts ended with their worker gone."""
 

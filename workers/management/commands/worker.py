@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs import registry
+from jobs import files, registry
 from workers import station, tasks
 
 
@@ -24,6 +24,8 @@ class Command(BaseCommand):
         """Run until told to stop."""
         if settings.ATHANOR_REFUSALS:
             raise CommandError("\n".join(settings.ATHANOR_REFUSALS))
+        if objection := files.objection():
+            raise CommandError(objection)
         try:
             station.own_work_folder()
         except OSError as error:

@@ -1,0 +1,159 @@
+"""What every file store does, tried on each."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import uuid
+
+import pytest
+
+from jobs import files
+from jobs.contract import errors
+from jobs.files import parts
+from jobs.tests import kept
+
+TASK = uuid.UUID("00000000-0000-4000-8000-0000000000aa")
+OTHER = uuid.UUID("00000000-0000-4000-8000-0000000000bb")
+SIZES = [0, 1, parts.PART - 1, parts.PART, parts.PART + 1, 3 * parts.PART + 5]
+
+
+@pytest.fixture(params=["local", "bucket", "azure", "google"], autouse=True)
+def store(request):
+    request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Make a file of so many bytes; return it and its content."""
+
+    def make(size):
+        path, content = tmp_path / "made", random.Random(size).randbytes(size)
+        path.write_bytes(content)
+        return path, content
+
+    return make
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_comes_back_as_it_went_in(made, size, tmp_path):
+    path, content = made(size)
+
+    stored = files.save(path, task=TASK)
+
+    assert not path.exists()
+    assert (stored.size, stored.sha256) == (size, hashlib.sha256(content).hexdigest())
+    files.fetch(stored.key, tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == content
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o644
+    assert kept.content(stored.key) == content
+    assert b"".join(files.read(stored.key, 0, size)) == content
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_file_may_come_piece_by_piece(made, size):
+    _, content = made(size)
+    writing = files.begin(TASK)
+    for at in range(0, size, 1_000_000):
+        writing.write(content[at : at + 1_000_000])
+
+    writing.close()
+
+    assert kept.content(writing.key) == content
+
+
+@pytest.mark.parametrize("size", [3, 2 * parts.PART + 1])
+@pytest.mark.parametrize("closed", [True, False])
+def test_what_is_discarded_leaves_nothing(made, size, closed):
+    writing = files.begin(TASK)
+    writing.write(made(size)[1])
+    if closed:
+        writing.close()
+
+    writing.discard()
+
+    assert not kept.everything()
+
+
+def test_a_part_of_a_file_is_read(made):
+    path, content = made(1_000_000)
+    key = files.save(path, task=TASK).key
+
+    assert b"".join(files.read(key, 999_990, 10)) == content[-10:]
+    assert b"".join(files.read(key, 5, 700_000)) == content[5:700_005]
+    with files.open(key) as file:
+        file.seek(-7, os.SEEK_END)
+        assert file.read() == content[-7:]
+        file.seek(300_000)
+        assert file.read(400_000) == content[300_000:700_000]
+
+
+def test_what_is_shared_outlives_what_it_was_shared_from(made):
+    path, content = made(100)
+    first = files.save(path, task=TASK)
+
+    second = files.share(first, task=OTHER)
+    files.remove_tasks([TASK])
+
+    assert not kept.is_there(first.key)
+    assert (second.size, second.sha256) == (first.size, first.sha256)
+    assert kept.content(second.key) == content
+
+
+def test_a_large_file_is_shared_in_parts(made, monkeypatch):
+    monkeypatch.setattr("jobs.files.s3.COPY_PART", 6 * 1024**2)
+    path, content = made(2 * parts.PART)
+
+    shared = files.share(files.save(path, task=TASK), task=OTHER)
+
+    assert kept.content(shared.key) == content
+
+
+def test_a_task_s_files_are_found_and_removed(made):
+    keys = [files.save(made(size)[0], task=TASK).key for size in (1, 2, 3)]
+    other = files.write("text", task=OTHER)
+
+    assert files.keys(TASK) == set(keys)
+    files.remove(keys[0], keys[0])
+    assert files.keys(TASK) == set(keys[1:])
+    files.remove_tasks([TASK])
+    assert kept.everything() == {other}
+
+
+def test_tasks_that_nothing_comes_for_are_found(made):
+    files.write("text", task=TASK)
+    files.write("text", task=OTHER)
+
+    assert not list(files.untouched(seconds=60))
+    assert sorted(files.untouched(seconds=-60)) == [TASK, OTHER]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda key, _: files.open(key),
+        lambda key, _: next(files.read(key, 0, 1)),
+        lambda key, folder: files.fetch(key, folder / "x"),
+        lambda key, _: files.share(files.Stored(key, 1, ""), task=OTHER),
+    ],
+    ids=["open", "read", "fetch", "share"],
+)
+def test_what_is_not_there_is_gone(use, tmp_path):
+    with pytest.raises(errors.FileGone):
+        use(files.new_key(TASK), tmp_path)
+
+
+def test_what_is_being_read_may_be_removed(made):
+    path, content = made(1_000_000)
+    key = files.save(path, task=TASK).key
+    reading = files.read(key, 0, len(content))
+    first = next(reading)
+
+    files.remove(key)
+
+    assert first + b"".join(reading) == content
+
+
+def test_the_store_can_be_used():
+    assert files.objection() is None
