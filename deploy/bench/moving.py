@@ -93,7 +93,9 @@ def _ours(
     storage: Storage, location: Mapping[str, Any], files: Sequence[Path], *, put: bool, into: Path
 ) -> Callable[[], object]:
     records = importlib.import_module(f"storage.{storage.module}").OPERATIONS
-    record: Operation = next(each for each in records if each.name.startswith("export/" if put else "import/"))
+    record: Operation = next(
+        each for each in records if each.name.startswith("export/" if put else "import/")
+    )
     target = {storage.one: files[0].name} if len(files) == 1 else {storage.many: "many/"}
     known = {option.name: option for option in record.options}
     options = {name: option.default for name, option in known.items()}

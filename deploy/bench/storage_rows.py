@@ -63,9 +63,7 @@ def _pairs(
         floor.append(alone.seconds)
         most = max(most, mine.growth)
     mark = "" if most <= MEMORY_TARGET else " TOO MUCH"
-    return Row(
-        f"{title} (+{most / 1024**2:.0f} MB{mark})", ours, floor, "SDK alone", target, is_ratio=True
-    )
+    return Row(f"{title} (+{most / 1024**2:.0f} MB{mark})", ours, floor, "SDK alone", target, is_ratio=True)
 
 
 def _fill(file: Path, size: int) -> None:
