@@ -106,7 +106,7 @@ def _google(location: Mapping[str, Any]) -> Alone:
     from google.cloud.storage import Client
     from google.oauth2.service_account import Credentials
 
-    credentials = Credentials.from_service_account_info(location, scopes=["devstorage"])  # type: ignore[no-untyped-call]
+    credentials = Credentials.from_service_account_info(location, scopes=["devstorage"])
     # It would look for the account's regions at Google.
     credentials._is_regional_access_boundary_lookup_required = lambda: False  # noqa: SLF001
     options = {"api_endpoint": location["endpoint"]}
@@ -205,7 +205,7 @@ def _ftpd(folder: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _ftplib(location: Mapping[str, Any]) -> Alone:
-    client = ftplib.FTP()  # noqa: S321 - what is measured
+    client = ftplib.FTP()
     client.connect(location["host"], location["port"])
     client.login(location["username"], location["password"])
 

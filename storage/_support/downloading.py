@@ -14,12 +14,11 @@ from jobs.contract import Context
 from jobs.contract.errors import DownloadUnreachable, FileTooLarge
 from jobs.contract.urls import Url
 
-from . import fetching, limits
+from . import fetching, inflate, limits
 from .asking import Answer
 
 AGAIN = 3
 """How often a download that broke off goes on at once, if each time something came."""
-_PACKED = (".gz", ".tgz", ".svgz")
 _PART = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", re.ASCII)
 _DIGEST = re.compile(r"(?i)(?:^|,)\s*(md5|sha-256)=:?([A-Za-z0-9+/]+=*)")
 _HASHES = {"md5": "md5", "sha-256": "sha256"}
@@ -99,7 +98,7 @@ class _Coming:
 
     @property
     def _keeps_packed(self) -> bool:
-        return self.name.lower().endswith(_PACKED)
+        return self.name.lower().endswith(inflate.PACKED)
 
     def _is_rest(self, answer: Answer) -> bool:
         if not self.rest() or answer.status != 206:

@@ -9,6 +9,8 @@ from jobs.contract.errors import DownloadFailed
 
 from .limits import CHUNK
 
+PACKED = (".gz", ".tgz", ".svgz")
+"""How the names of files end that are packed themselves, whatever is said of their encoding."""
 # zlib's word for "gzip or zlib, whichever it is".
 _EITHER = zlib.MAX_WBITS | 32
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from jobs.contract import Context
-from jobs.contract.errors import AthanorError, FileTooLarge, Stopped, StorageUnreachable
+from jobs.contract.errors import (
+    AthanorError,
+    FileTooLarge,
+    Stopped,
+    StorageRefused,
+    StorageUnreachable,
+    TooMuchOutput,
+)
 
 from . import limits
 from .place import Advance, Location, Open, Place
@@ -45,6 +52,17 @@ class _Ask:
     done: threading.Event
 
 
+class _Full(Exception):
+    """The server lets no more of us in at once than are there already."""
+
+
+@dataclass
+class _Held:
+    """The place a lane works with."""
+
+    place: Place | None = None
+
+
 class Lanes:
     """A storage, open for as long as the block lasts."""
 
@@ -52,11 +70,16 @@ class Lanes:
         self._open, self._location, self._context = opened, location, context
         self._idle: list[Place] = []
         self._opening = threading.Lock()
+        self._is_let_in = False
+        self._lanes = 1
+        self.broke_off = False
+        """Whether something was tried again, and may have left a loose end of its first try."""
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         """What lanes want remembered; None of each that has ended."""
         self._moving = threading.Lock()
         self._alone = threading.Semaphore()
         self._moved = 0
+        self._most: int | None = None
         self._stop = threading.Event()
         self._error: BaseException | None = None
 
@@ -77,14 +100,26 @@ class Lanes:
         while not ask.done.wait(limits.LOOK_SECONDS):
             self._go_on()
 
-    def run(self, loads: Sequence[Load]) -> None:
+    def run(self, loads: Sequence[Load], *, most: int | None = None) -> None:
         """Do all of it, in any order.
 
+        :param most: how many bytes may move, whatever sizes were told.
         :raises Stopped: when the task is told to stop; lanes that hear it only later do no harm.
+        :raises TooMuchOutput: when more bytes move.
         """
         left = deque(loads)
         total = 0 if any(load.size is None for load in loads) else sum(load.size or 0 for load in loads)
-        self._moved = 0
+        self._moved, self._most = 0, most
+        self._lanes = min(self._open.lanes, len(loads))
+        while left and not self._error:
+            self._side_by_side(left, total)
+            # What is left now nobody was let in for; whoever was let in before goes on with it.
+            self._lanes = 1
+        if self._error:
+            self._record(self._error)
+            raise self._error
+
+    def _side_by_side(self, left: deque[Load], total: int) -> None:
         threads = [
             threading.Thread(
                 # With what this thread knows to hide in the log.
@@ -93,14 +128,11 @@ class Lanes:
                 name=f"lane-{number}",
                 daemon=True,
             )
-            for number in range(min(self._open.lanes, len(loads)))
+            for number in range(self._lanes)
         ]
         for thread in threads:
             thread.start()
         self._look_after(len(threads), total)
-        if self._error:
-            self._record(self._error)
-            raise self._error
 
     def _record(self, error: BaseException) -> None:
         """Keep the library's own words for the operator."""
@@ -139,53 +171,84 @@ class Lanes:
             ask.done.set()
 
     def _lane(self, left: deque[Load]) -> None:
-        place: Place | None = None
+        held = _Held()
         try:
-            while left and not self._stop.is_set():
-                with suppress(IndexError):
-                    load = left.popleft()
-                    place = self._carry(load, place)
+            while load := self._next(left):
+                try:
+                    self._carry(load, held)
+                except _Full:
+                    left.append(load)
+                    return
         except BaseException as error:  # noqa: BLE001 - told by the task's own thread
             self._fail(error)
         finally:
-            if place:
-                self._give_back(place)
+            self._give_back(held)
             self._asks.put(None)
 
-    def _carry(self, load: Load, place: Place | None) -> Place:
+    def _next(self, left: deque[Load]) -> Load | None:
+        with suppress(IndexError):
+            return None if self._stop.is_set() else left.popleft()
+        return None
+
+    def _carry(self, load: Load, held: _Held) -> None:
         is_large = load.size is None or load.size >= LARGE
         with self._alone if is_large else nullcontext():
             for tries in range(1, TRIES + 1):
-                place = place or self._take()
+                # It may have waited for others, long enough for all to be over.
+                self._go_on()
+                held.place = held.place or self._take()
                 count = _Count(self)
                 try:
-                    load.move(place, count)
-                    return place
+                    load.move(held.place, count)
+                    return
                 except StorageUnreachable:
                     # What never answered waits for the task's next attempt; what broke off may go on at once.
                     if tries == TRIES or not count.moved:
                         raise
+                    self.broke_off = True
                     count.take_back()
                     load.again()
-                    if not self._open.shared:
-                        with suppress(Exception):
-                            place.close()
-                        place = None
-        raise AssertionError("the last try returns or raises")
+                    self._hang_up(held)
 
     def _take(self) -> Place:
-        if not self._open.shared:
-            with suppress(IndexError):
-                return self._idle.pop()
-            return self._open(self._location, self)
+        if self._open.shared:
+            with self._opening:
+                self._idle = self._idle or [self._first()]
+                return self._idle[0]
+        with suppress(IndexError):
+            return self._idle.pop()
         with self._opening:
-            if not self._idle:
-                self._idle.append(self._open(self._location, self))
-            return self._idle[0]
+            # One asks to be let in; where it is refused, nobody asks again with the same credentials.
+            if not self._is_let_in:
+                return self._first()
+        try:
+            return self._open(self._location, self)
+        except (StorageRefused, StorageUnreachable) as error:
+            raise error if self._lanes == 1 else _Full from error
 
-    def _give_back(self, place: Place) -> None:
-        if not self._open.shared:
-            self._idle.append(place)
+    def _first(self) -> Place:
+        self._go_on()
+        try:
+            place = self._open(self._location, self)
+        except BaseException as error:
+            # Before the next one gets its turn.
+            self._fail(error)
+            raise
+        self._is_let_in = True
+        return place
+
+    def _give_back(self, held: _Held) -> None:
+        if self._stop.is_set():
+            # Perhaps nobody else is left to do so.
+            self._hang_up(held)
+        elif held.place and not self._open.shared:
+            self._idle.append(held.place)
+
+    def _hang_up(self, held: _Held) -> None:
+        if held.place and not self._open.shared:
+            with suppress(Exception):
+                held.place.close()
+            held.place = None
 
     def _fail(self, error: BaseException) -> None:
         with self._moving:
@@ -200,22 +263,27 @@ class Lanes:
         """Count bytes that moved.
 
         :raises Stopped: when nothing more is to move.
+        :raises TooMuchOutput: when no more may move.
         """
         self._go_on()
         with self._moving:
             self._moved += size
+        if self._most is not None and self._moved > self._most:
+            raise TooMuchOutput
 
 
 class _Count:
-    """One try's share of the progress."""
+    """One try's share of the progress; its parts may count at once."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
+        self._counting = threading.Lock()
         self.moved = 0
 
     def __call__(self, size: int) -> None:
         self._lanes.moved(size)
-        self.moved += size
+        with self._counting:
+            self.moved += size
         if self.moved > limits.MAX_FILE_BYTES:
             raise FileTooLarge
 

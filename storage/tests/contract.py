@@ -69,6 +69,8 @@ class ProviderContract:
     """Whether ``..`` in a key is just a name there."""
     long_name: ClassVar[int] = 900
     """Bytes that a key may have."""
+    too_little: ClassVar[int] = 3 * MB
+    """Bytes that must be able to pass on one line, or no large file ever arrives."""
 
     @pytest.fixture
     def location(self) -> dict[str, Any]:
@@ -352,7 +354,7 @@ class ProviderContract:
     def test_an_upload_cut_for_good_leaves_what_was_there(self, location, peer, root, tmp_path, cutting):
         peer.put(f"{root}/a.bin", b"old")
         way = cutting(self.port_of(location))
-        way.cut(up=3 * MB, times=1000)
+        way.cut(up=self.too_little, times=1000)
         there = self.by(location, way.port)
         context = RunContext(seconds=120)
         files = {"a.bin": os.urandom(LARGE)}
