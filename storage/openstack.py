@@ -271,7 +271,7 @@ class Swift:
 
     def _entered(self) -> identity.Entry:
         entry = self._entry
-        return self._enter_again(entry) if entry.is_stale() else entry
+        return self._enter_again(entry) if entry.is_stale else entry
 
     def _enter_again(self, old: identity.Entry) -> identity.Entry:
         with self._entering:

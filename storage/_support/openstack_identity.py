@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from jobs.contract import urls
@@ -15,7 +16,7 @@ from jobs.contract.urls import Url
 from . import refusals
 from .place import Location
 
-STALE_SECONDS = 60
+SPARE = timedelta(minutes=1)
 """A token that ends within this time is not used any more."""
 _PATHS = {"3": "/v3", "2": "/v2.0", "1": "/auth/v1.0"}
 _VERSION = re.compile(r"(?:/auth(?=/v1))?/v(1|2|3)(?:\.0)?/*$")
@@ -32,8 +33,13 @@ class Entry:
     storage: Url
     """Where Swift serves the account."""
     token: str
-    is_stale: Callable[[], bool]
-    """Whether the token is about to end."""
+    ends: datetime | None = None
+    """When the token ends, if that is told."""
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the token is about to end."""
+        return self.ends is not None and datetime.now(UTC) > self.ends - SPARE
 
 
 def enter(location: Location) -> Entry:
@@ -133,7 +139,7 @@ def _v1(url: str, location: Location) -> Entry:
         token = response.getheader("X-Auth-Token") or response.getheader("X-Storage-Token")
         if not storage or not token:
             raise _NotSpoken
-        return Entry(_storage(storage), token, lambda: False)
+        return Entry(_storage(storage), token)
     finally:
         line.close()
 
@@ -145,7 +151,7 @@ def _entry(access: Any, location: Location) -> Entry:
     catalogue = access.service_catalog.get_endpoints_data(service_type="object-store", interface="public")
     offered = [(f"{each.region_name}", each.url) for each in catalogue.get("object-store", ())]
     storage = _storage(endpoint(offered, location["region"]))
-    return Entry(storage, access.auth_token, lambda: bool(access.will_expire_soon(STALE_SECONDS)))
+    return Entry(storage, access.auth_token, access.expires)
 
 
 def _storage(url: str) -> Url:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +19,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from swiftclient import client
 
+from jobs.contract import urls
 from jobs.contract.errors import StorageRefused
 from storage import openstack
 from storage._support import openstack_identity as identity
@@ -293,10 +297,11 @@ def test_segments_lie_out_of_sight_where_no_container_can_be_made(swift, here, t
     assert {name.partition("/")[0] for name in names_in(here, "closed")} == {".segments", "a.bin"}
 
 
-def test_a_token_that_ends_in_between_is_replaced(swift, here, tmp_path):
+@pytest.mark.parametrize("known", [{}, {"ends": datetime.now(UTC)}])
+def test_a_token_that_ends_in_between_is_replaced(known, swift, here, tmp_path):
     here.put("token.txt", b"still here")
     place = openstack.Swift(TestKeystone().options("import", location_of(swift)), RunContext())
-    place._entry = replace(place._entry, token="ended")
+    place._entry = replace(place._entry, token="ended", **known)
 
     place.fetch(place.find("token.txt"), tmp_path / "token.txt", lambda _size: None)
     place.close()
@@ -346,3 +351,70 @@ def test_how_a_large_file_is_cut(size, limits, sizes):
 def test_what_is_too_large_even_in_segments_is_refused():
     with pytest.raises(StorageRefused, match="larger than the storage takes"):
         segments.cut(2001, segments.Bounds(2, 1000))
+
+
+def test_a_token_does_not_leave_encryption(loopback, swift, monkeypatch):
+    entry = identity.Entry(urls.parse("http://127.0.0.1:8080/v1/AUTH_x"), "token")
+    monkeypatch.setitem(identity._WAYS, "3", lambda _url, _location: entry)
+    location = TestKeystone().options("import", location_of(swift, auth_url="https://127.0.0.1:5000"))
+
+    with pytest.raises(StorageRefused, match="without encryption"):
+        identity.enter(location)
+
+
+class OldCloud(ThreadingHTTPServer):
+    """Speaks v2 only, which Keystone has given up; its tokens are those of a Keystone of today."""
+
+    daemon_threads = True
+
+    def __init__(self, token: str, storage: str) -> None:
+        super().__init__(("127.0.0.1", 0), OldAnswers)
+        self.token, self.storage = token, storage
+
+
+class OldAnswers(BaseHTTPRequestHandler):
+    server: OldCloud
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path != "/v2.0/tokens":
+            return self.say(404, {})
+        if asked["auth"]["passwordCredentials"] != {"username": "old", "password": "testing"}:
+            return self.say(401, {})
+        token = {"id": self.server.token, "expires": "2999-01-01T00:00:00Z"}
+        if asked["auth"].get("tenantId") == "7" or asked["auth"].get("tenantName") == "acme":
+            token["tenant"] = {"id": "7", "name": "acme"}
+        endpoints = [{"region": "Old", "publicURL": self.server.storage}]
+        catalog = [{"type": "object-store", "name": "swift", "endpoints": endpoints}]
+        return self.say(200, {"access": {"token": token, "serviceCatalog": catalog, "user": {"id": "1"}}})
+
+    def do_GET(self) -> None:
+        self.say(200, {"tenants": [{"id": "7", "name": "acme"}]})
+
+    def say(self, status: int, body: Any) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", f"{len(text)}")
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.mark.parametrize("given", [{}, {"project": "acme"}, {"tenant_name": "acme", "auth_version": "2"}])
+def test_v2_where_v3_is_not_spoken(given, swift, here, tmp_path):
+    here.put("old.txt", b"old")
+    with OldCloud(here.token, here.url) as cloud:
+        threading.Thread(target=cloud.serve_forever, args=(0.02,), daemon=True).start()
+        auth_url = f"http://127.0.0.1:{cloud.server_port}"
+        location = location_of(
+            swift, auth_url=auth_url, username="old", region="Old", file="old.txt", **given
+        )
+
+        brought = run("import", tmp_path, location)
+        with pytest.raises(StorageRefused, match="Check username"):
+            run("import", tmp_path, {**location, "password": "wrong"})
+        cloud.shutdown()
+
+    assert brought == {"old.txt": b"old"}

@@ -70,7 +70,6 @@ CLOUDS = [
 WAITING = [
     ("A18", "webhooks are sent", lambda: modules("workers.webhooks", "jobs.webhooks")),
     ("A19", "S3, Azure, Google and OpenStack", lambda: operations(*CLOUDS)),
-    ("A20", "OpenStack's catalogue", lambda: operations("import/openstack", "export/openstack")),
     (
         "A67",
         "OAuth",
