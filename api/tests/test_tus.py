@@ -533,7 +533,7 @@ def test_a_full_disk_is_said_and_the_upload_goes_on_later(task, monkeypatch, cal
     assert the_file(task).size == 5
 
 
-def test_a_large_upload_takes_little_memory(task):
+def test_a_large_upload_takes_little_memory(local, task):
     size, piece = 60_000_000, bytes(1_000_000)
     url = create(task, size)
     checksum = f"sha1 {base64.b64encode(hashlib.sha1(bytes(size)).digest()).decode()}"

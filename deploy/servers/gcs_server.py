@@ -211,7 +211,8 @@ def _key_of(query: dict[str, list[str]], body: bytes) -> str:
     if query.get("uploadType") == ["resumable"]:
         return f"{json.loads(body)['name']}"
     found = body.partition(b"\r\n\r\n")[2].partition(b"\r\n")[0]
-    return f"{json.loads(found).get('name')}"
+    # A copy is asked for without a body.
+    return f"{json.loads(found).get('name')}" if found else ""
 
 
 def _error(code: int, reason: str, message: str) -> tuple[int, dict[str, Any]]:
@@ -296,7 +297,9 @@ def hold(request: Any, response: Any, _storage: Any) -> None:
 
 
 BUCKET, OBJECT = r"/b/(?P<bucket_name>[-.\w]+)/o", r"/(?P<object_id>.*[^/]+)"
+TARGET = r"/b/(?P<dest_bucket_name>[-.\w]+)/o/(?P<dest_object_id>.*[^/]+)"
 ROUTES: tuple[tuple[str, dict[str, Handle]], ...] = (
+    (rf"^/storage/v1{BUCKET}{OBJECT}/rewriteTo{TARGET}$", {"POST": objects.rewrite}),
     (rf"^/download/storage/v1{BUCKET}{OBJECT}$", {"GET": of_its_generation(download)}),
     (
         rf"^/storage/v1{BUCKET}{OBJECT}$",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import signal
 import sqlite3
+import zipfile
 
 import httpx
 import pytest
@@ -62,6 +64,23 @@ def test_a_picture_goes_in_and_out_past_the_api(bucket_stack, samples, objects):
     until(lambda: not [name for name in objects() if "/files/" in name])
 
 
+def test_a_large_file_goes_in_parts_and_no_customer_comes_where_it_lies(stack, moto, tmp_path):
+    large = tmp_path / "large.bin"
+    large.write_bytes(random.Random(5).randbytes(20_000_000))
+
+    upload = stack.upload(large)
+    job = stack.job(
+        made={"operation": "archive", "input": upload, "output_format": "zip"},
+        out=OUT,
+        inside={"operation": "import/url", "url": moto.endpoint},
+    )
+
+    [data] = stack.results(job).values()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.read("large.bin") == large.read_bytes()
+    assert stack.task(job, "inside")["code"] == "ADDRESS_REFUSED"
+
+
 def test_what_is_kept_long_enough_leaves_the_bucket(stack, objects):
     job = stack.job(made={"operation": "import/raw", "file": "text", "filename": "a.txt"}, out=OUT)
     assert len(objects()) >= 3
@@ -76,7 +95,7 @@ def test_what_is_kept_long_enough_leaves_the_bucket(stack, objects):
 
 def test_a_killed_worker_leaves_one_result(stack, samples, objects):
     upload = stack.upload(samples / "made_video.mp4")
-    slow = {"width": 640, "height": 360, "fit": "scale", "video_codec": "x265", "preset": "veryslow"}
+    slow = {"width": 320, "height": 180, "fit": "scale", "video_codec": "x265", "preset": "veryslow"}
     tasks = {"made": {"operation": "convert", "input": upload, "output_format": "mkv", **slow}, "out": OUT}
     job = stack.api.post("/v2/jobs", json={"tasks": tasks}).json()["data"]
     until(lambda: stack.pids("ffmpeg", "veryslow"))

@@ -51,8 +51,8 @@ def read(text: str) -> Address | None:
         raise ValueError(
             "keys do not belong into it: set ATHANOR_FILE_STORE_ACCESS_KEY and ATHANOR_FILE_STORE_SECRET_KEY"
         )
-    account, rest = (url.netloc, url.path.lstrip("/")) if url.scheme == AZURE else ("", "")
-    bucket, _, path = (rest or f"{url.netloc}{url.path}").partition("/")
+    account, place = (url.netloc, url.path[1:]) if url.scheme == AZURE else ("", f"{url.netloc}{url.path}")
+    bucket, _, path = place.partition("/")
     prefix = unquote(path).strip("/")
     query = _query(url.scheme, url.query)
     if not _NAME.fullmatch(bucket) or (url.scheme == AZURE and not _NAME.fullmatch(account)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,8 @@ def ranges(size: int, part: int) -> Iterator[tuple[int, int, int]]:
 
 def send(client: Any, target: Mapping[str, str], data: bytes) -> None:
     """Store a small file at once; the bucket holds it against its digest."""
-    client.put_object(**target, Body=data, ContentMD5=_md5(data))
+    # Bytes as they are would be copied once more, behind their headers.
+    client.put_object(**target, Body=io.BytesIO(data), ContentMD5=_md5(data))
 
 
 class Parts:
@@ -48,7 +50,8 @@ class Parts:
 
     def send(self, number: int, data: bytes) -> dict[str, Any]:
         """Send a part; return what ``complete`` wants to know of it."""
-        answer = self._client.upload_part(**self._upload, PartNumber=number, Body=data, ContentMD5=_md5(data))
+        part = {"PartNumber": number, "Body": io.BytesIO(data), "ContentMD5": _md5(data)}
+        answer = self._client.upload_part(**self._upload, **part)
         return {"PartNumber": number, "ETag": answer["ETag"]}
 
     def copy(self, part: tuple[int, int, int], source: Mapping[str, Any]) -> dict[str, Any]:

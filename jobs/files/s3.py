@@ -160,7 +160,7 @@ class Bucket(Remote):
         try:
             with self.asking():
                 self._client.list_objects_v2(Bucket=self._address.bucket, MaxKeys=1)
-        except FileStoreUnreachable as error:
+        except (FileGone, FileStoreUnreachable) as error:
             # One that only does not answer just now is waited for.
             if isinstance(error.__cause__, ClientError | NoCredentialsError):
                 return f"The bucket of ATHANOR_FILE_STORE cannot be used: {error.__cause__}"

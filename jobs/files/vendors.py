@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.files import File
 
-from jobs.contract.errors import FileStoreUnreachable
+from jobs.contract.errors import FileGone, FileStoreUnreachable
 
 from .address import Address
 from .remote import FILES, Remote
@@ -60,7 +60,7 @@ class Vendor(NoForms, Remote):
     def objection(self) -> str | None:
         try:
             next(self.listed(FILES), None)
-        except FileStoreUnreachable as error:
+        except (FileGone, FileStoreUnreachable) as error:
             # One that only does not answer just now is waited for.
             if self.is_final(error.__cause__):
                 why = f"{error.__cause__}".partition("\n")[0]

@@ -6,7 +6,10 @@ import hashlib
 import os
 import random
 import uuid
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
 
+import httpx
 import pytest
 
 from jobs import files
@@ -157,3 +160,31 @@ def test_what_is_being_read_may_be_removed(made):
 
 def test_the_store_can_be_used():
     assert files.objection() is None
+
+
+def test_a_store_gives_a_link_of_its_own_or_none(made, request):
+    path, content = made(1000)
+    key = files.save(path, task=TASK).key
+
+    url = files.link(key, files.Shown("application/pdf", 'inline; filename="a.pdf"', "private"), seconds=60)
+
+    kind = request.node.callspec.params["store"]
+    assert (url is None) is (kind == "local")
+    if kind in {"bucket", "azure"}:
+        answer = httpx.get(url, headers={"Range": "bytes=10-19"})
+        assert (answer.status_code, answer.content) == (206, content[10:20])
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.headers["content-disposition"] == 'inline; filename="a.pdf"'
+        assert answer.headers["cache-control"] == "private"
+    if kind == "google":
+        # The one we test with has no such links.
+        asked = dict(parse_qsl(urlsplit(url).query))
+        assert asked["response-content-disposition"] == 'inline; filename="a.pdf"'
+        assert asked["X-Goog-Expires"] == "60" and asked["X-Goog-Signature"]
+
+
+def test_a_store_without_its_bucket_cannot_be_used(settings, request):
+    if request.node.callspec.params["store"] != "local":
+        settings.ATHANOR_FILE_STORE = replace(settings.ATHANOR_FILE_STORE, bucket="not-there")
+
+        assert "ATHANOR_FILE_STORE cannot be used" in files.objection()
