@@ -151,11 +151,14 @@ class ConnectionAdmin(Looking):
             return (about, ("Options", {"fields": ("shown_options", "workload_identity")}), timings)
         options = [f"{PREFIX}{name}" for name in _place(obj)]
         forget = ["forget"] if obj.options.keys() & _secrets(obj) else []
-        identity = {"fields": ("workload_identity",), "description": WARNING}
+        identity = (
+            "The service's own identity",
+            {"fields": ("workload_identity",), "description": WARNING},
+        )
         return (
             about,
             ("Where the storage is and who asks", {"fields": [*options, *forget]}),
-            ("The service's own identity", identity),
+            *((identity,) if connections.testers()[obj.provider].has_identity else ()),
             timings,
         )
 

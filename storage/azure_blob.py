@@ -252,6 +252,7 @@ _HEADER = r"[\x20-\x7e]*"
 OPERATIONS = transfers(
     "azure/blob",
     AzureBlob,
+    has_identity=True,
     called="Azure Blob Storage",
     location=(
         Option(name="storage_account", required=True, help="The storage account's name."),
@@ -261,7 +262,7 @@ OPERATIONS = transfers(
             secret=True,
             help="A shared access signature, with or without the URL before it.",
         ),
-        Option(name="container", required=True, help="The container."),
+        Option(name="container", required=True, inside=True, help="The container."),
         Option(
             name="endpoint",
             check=azure_account.endpoint,

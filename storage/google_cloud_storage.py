@@ -244,6 +244,7 @@ def _url(name: str) -> Callable[[str], str]:
 OPERATIONS = transfers(
     "google-cloud-storage",
     GoogleCloudStorage,
+    has_identity=True,
     called="Google Cloud Storage",
     one=Option(name="file", help="The object's name.", example="reports/2026.pdf"),
     many=Option(name="file_prefix", help="How the objects' names begin."),

@@ -331,6 +331,7 @@ OPERATIONS = transfers(
         Option(
             name="container",
             required=True,
+            inside=True,
             pattern="[^/]+",
             example="my-container",
             help="The container, which must exist.",

@@ -230,6 +230,7 @@ class S3:
 OPERATIONS = transfers(
     "s3",
     S3,
+    has_identity=True,
     called="Amazon S3, or what speaks its protocol",
     location=s3_options.LOCATION,
     one=s3_options.ONE,

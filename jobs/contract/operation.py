@@ -198,6 +198,8 @@ class Operation:
     """Groups of options, of each of which at least one must be given."""
     provider: str = ""
     """The kind of storage it works with; a saved connection of that kind may say where and who."""
+    has_identity: bool = False
+    """Whether its provider may let in the machine we run on, by an identity that the operator gave that."""
     hidden: bool = False
     """Asked for by ourselves only: no customer can, and nobody is shown it."""
     between: bool = False

@@ -135,6 +135,7 @@ VAULTS = (
     Operation(
         name="import/vault",
         provider="vault",
+        has_identity=True,
         queue="storage",
         help="Bring a file.",
         run=bring,
@@ -145,6 +146,7 @@ VAULTS = (
     Operation(
         name="connection/vault",
         provider="vault",
+        has_identity=True,
         hidden=True,
         queue="storage",
         help="Try it.",

@@ -30,6 +30,7 @@ def transfers(
     export: Sequence[Option] = (),
     one_of: Sequence[tuple[str, ...]] = (),
     is_folder: bool = False,
+    has_identity: bool = False,
 ) -> tuple[Operation, ...]:
     """Return the records of a provider: ``import/<name>``, ``export/<name>``, and the check of a connection.
 
@@ -41,6 +42,7 @@ def transfers(
     :param export: what else may be said of an object that is put.
     :param one_of: groups of options of the location, of each of which one must be given.
     :param is_folder: whether ``many`` names a folder.
+    :param has_identity: whether ``opened`` knows what to do where the location has ``workload_identity``.
     """
     provider = _Provider(opened, one.name, many.name, is_folder)
     place = tuple(replace(option, place=True) for option in location)
@@ -51,7 +53,13 @@ def transfers(
         replace(one, help=f"The {one.name} to put the file under; %d counts several files."),
         replace(many, help=f"What comes before each file's name, in place of {one.name}."),
     )
-    record = partial(Operation, queue="storage", provider=name, max_seconds=limits.MAX_SECONDS)
+    record = partial(
+        Operation,
+        queue="storage",
+        provider=name,
+        has_identity=has_identity,
+        max_seconds=limits.MAX_SECONDS,
+    )
     return (
         record(
             name=f"import/{name}",

@@ -62,14 +62,8 @@ def words(*texts):
     return [text for text in texts if any(text.lower() in each for each in code)]
 
 
-CLOUDS = [
-    f"{way}/{name}"
-    for way in ("import", "export")
-    for name in ("s3", "azure/blob", "google-cloud-storage", "openstack")
-]
 WAITING = [
     ("A18", "webhooks are sent", lambda: modules("workers.webhooks", "jobs.webhooks")),
-    ("A19", "S3, Azure, Google and OpenStack", lambda: operations(*CLOUDS)),
     (
         "A67",
         "OAuth",
@@ -77,8 +71,8 @@ WAITING = [
     ),
     (
         "A69",
-        "secrets of S3, metrics, webhooks",
-        lambda: operations("import/s3") + paths("/metrics"),
+        "metrics, webhooks",
+        lambda: paths("/metrics"),
     ),
     ("A72", "webhooks are signed", lambda: words("CloudConvert-Signature") + modules("jobs.webhooks")),
     ("A73", "idempotency keys", lambda: words("idempotency-key", "idempotency_key")),
