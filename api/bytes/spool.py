@@ -45,7 +45,7 @@ class Locked(ApiError):
 def begin(task: UUID) -> str:
     """Make room for a new upload of a task and return its id; the one left alone longest makes way."""
     with _room():
-        parts = sorted(_parts(task), key=lambda path: path.stat().st_mtime)
+        parts = sorted(_parts(task), key=_touched)
         for path in parts[: max(0, len(parts) + 1 - MOST)]:
             _remove(path)
         path = _path(task, uuid.uuid4().hex)
@@ -212,6 +212,14 @@ def _path(task: UUID, upload: str) -> Path:
 def _parts(task: UUID) -> list[Path]:
     folder = _path(task, DIRECT).parent
     return [path for path in folder.iterdir() if not path.suffix] if folder.exists() else []
+
+
+def _touched(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # Another request has just made it make way.
+        return 0.0
 
 
 def _remove(path: Path) -> None:

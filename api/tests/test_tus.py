@@ -332,6 +332,15 @@ def test_a_task_keeps_few_unfinished_uploads(task, settings):
 # --- Checksums
 
 
+def test_who_makes_way_twice_at_once_is_gone_once(task, monkeypatch):
+    create(task, 5)
+    present = spool._parts(task.pk)
+    # Listed by one request, and removed by another before it was looked at.
+    monkeypatch.setattr(spool, "_parts", lambda _task: [*present, present[0].with_name("gone")])
+
+    assert head(create(task, 5)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("name", "digest"),
     [
