@@ -17,6 +17,7 @@ from ._support import azure_account, azure_refusals, limits, refusals
 from ._support.lanes import LARGE
 from ._support.place import Advance, Item, Location, Trail
 from ._support.side_by_side import in_order
+from ._support.strangers import is_baffled
 from ._support.transfers import transfers
 
 if TYPE_CHECKING:
@@ -201,9 +202,6 @@ class AzureBlob:
 
         try:
             yield
-        except (ValueError, AttributeError) as error:
-            # The library looks for what any answer of Azure has.
-            raise _strange() from error
         except AzureError as error:
             if refusal := outbound.refusal_of(error):
                 raise refusal from error
@@ -211,6 +209,11 @@ class AzureBlob:
             if allowed and answer.code == "AuthorizationPermissionMismatch":
                 return
             raise self._refusal(answer, doing, key) from error
+        except Exception as error:
+            # Ours is a ValueError where an answer does not end.
+            if not isinstance(error, ValueError) and not is_baffled(error):
+                raise
+            raise _strange() from error
 
     def _refusal(self, answer: azure_refusals.Answer, doing: str, key: str) -> AthanorError:
         if not answer.status:

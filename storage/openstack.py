@@ -60,7 +60,8 @@ class Swift:
         from swiftclient import client
 
         headers = self._ask(client.head_object, self._container, key)
-        return Item(key, int(headers.get("content-length", 0)), version(headers))
+        length = headers.get("content-length", "")
+        return Item(key, int(length) if re.fullmatch(r"\d{1,19}", length) else 0, version(headers))
 
     def items(self, prefix: str) -> Iterator[Item]:
         """Yield the objects whose names begin so, without those that stand for folders and our segments."""
@@ -68,7 +69,7 @@ class Swift:
             key, size, kind = entry["name"], entry["bytes"], entry.get("content_type")
             hidden = key.startswith(segments.HIDDEN) and not prefix.startswith(segments.HIDDEN)
             if not hidden and (size or kind != FOLDER):
-                yield Item(key, size, entry.get("slo_etag", entry["hash"]).strip('"'))
+                yield Item(key, size, f"{entry.get('slo_etag') or entry.get('hash') or ''}".strip('"'))
 
     def fetch(self, item: Item, target: Path, advance: Advance) -> None:
         """Write an object to a new file. When the connection breaks off, it goes on from there by another.
@@ -219,8 +220,11 @@ class Swift:
             page: dict[str, Any] = {"prefix": prefix, "marker": marker, "limit": PAGE, "headers": plain}
             try:
                 _, entries = self._ask(client.get_container, container, **page)
-            except ValueError as error:
-                raise refusals.refused("its list of objects cannot be read", "auth_url") from error
+                is_list = all(isinstance(each["name"], str) and each["bytes"] >= 0 for each in entries)
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
+                raise _unreadable() from error
+            if not is_list:
+                raise _unreadable()
             if not entries:
                 return
             yield entries
@@ -304,6 +308,10 @@ class Swift:
             # It may be the container that is not there.
             self.check()
         return refusals.missing("file", key) if key else refusals.missing("container", container)
+
+
+def _unreadable() -> StorageRefused:
+    return refusals.refused("its list of objects cannot be read", "auth_url")
 
 
 def _auth_url(text: str) -> str:

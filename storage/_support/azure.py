@@ -25,7 +25,9 @@ PIECE = 256 * 1024
 PAGE = 500
 """Blobs of one listing: each may come with ten kilobytes of name and notes."""
 MOST_BYTES = 8 * 1024 * 1024
-"""Of an answer that is no blob."""
+"""Of a listing."""
+MOST_WORDS = 256 * 1024
+"""Of any other answer that is no blob; read, it takes forty times as much memory."""
 MOST_SECONDS = 120.0
 CONNECTIONS = 16
 Credential = AzureNamedKeyCredential | AzureSasCredential
@@ -76,8 +78,8 @@ class _Body:
 class _Bounded:
     """An answer that is no blob: it ends, or is cut."""
 
-    def __init__(self, raw: Any) -> None:
-        self._raw = raw
+    def __init__(self, raw: Any, most: int) -> None:
+        self._raw, self._most = raw, most
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
@@ -90,7 +92,7 @@ class _Bounded:
         ends, came = time.monotonic() + MOST_SECONDS, 0
         for piece in self._raw.stream(*args, **options):
             came += len(piece)
-            if came > MOST_BYTES or time.monotonic() > ends:
+            if came > self._most or time.monotonic() > ends:
                 self._raw.close()
                 raise ValueError("The answer does not end.")
             yield piece
@@ -100,7 +102,8 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         answer = super().send(request, *args, **options)
         if not options.get("stream") or answer.status_code >= 300:
-            answer.raw = _Bounded(answer.raw)
+            is_list = request.method == "GET" and answer.status_code < 300
+            answer.raw = _Bounded(answer.raw, MOST_BYTES if is_list else MOST_WORDS)
         return answer
 
 

@@ -23,6 +23,7 @@ from urllib3.util.retry import Retry
 from jobs.contract import outbound
 from jobs.contract.errors import StorageRefused
 
+from . import refusals
 from .door import CONNECT_SECONDS, IDLE_SECONDS
 from .limits import CHUNK
 from .place import Location
@@ -31,8 +32,10 @@ STORAGE = "https://storage.googleapis.com"
 TOKENS = "https://oauth2.googleapis.com/token"
 MOST_SECONDS = 3600
 """How long a token lives at most, whatever is said of it."""
-MOST_ANSWER = 16 * 1024 * 1024
-"""Bytes of an answer that is not an object's content; a page of a listing has less."""
+MOST_ANSWER = 8 * 1024 * 1024
+"""Bytes of a page of a listing: a thousand names of a kilobyte, which JSON may write six times as long."""
+MOST_WORDS = 256 * 1024
+"""Bytes of any other answer that is not an object's content."""
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _READ_WRITE = "https://www.googleapis.com/auth/devstorage.read_write"
 _FULL_CONTROL = "https://www.googleapis.com/auth/devstorage.full_control"
@@ -123,7 +126,8 @@ class Door(HTTPAdapter):
             self._known.add((host, port))
         answer = super().send(request, stream=True, timeout=(CONNECT_SECONDS, IDLE_SECONDS), verify=verify)
         if not stream or answer.status_code >= 400:
-            answer._content = b"".join(_at_most(answer.iter_content(CHUNK)))  # noqa: SLF001
+            most = MOST_ANSWER if request.method == "GET" and answer.status_code < 400 else MOST_WORDS
+            answer._content = b"".join(_at_most(most, answer.iter_content(CHUNK)))  # noqa: SLF001
         return answer
 
 
@@ -132,12 +136,15 @@ def signed_in(location: Location) -> AuthorizedSession:
 
     Several threads may use it.
 
-    :raises StorageRefused: when the key is none.
+    :raises StorageRefused: when the key is none, or the machine's would be shown to others than Google.
     :raises RefreshError: when the account is not accepted.
     """
     asking = _plain(requests.Session())
     ask: Any = Request(asking)
     if location.get("workload_identity"):
+        # Who has a token needs nothing else.
+        if not _is_googles(endpoint(location)):
+            raise refusals.refused("the machine's own credentials are shown to Google only", "endpoint")
         ask = functools.partial(_trusted, ask)
         with outbound.trusted():
             account, _ = google.auth.default(scopes=[_scope(location)], request=ask)
@@ -196,6 +203,11 @@ def _scope(location: Location) -> str:
     return _FULL_CONTROL if location.get("acl") else _READ_WRITE
 
 
+def _is_googles(url: str) -> bool:
+    there = urlsplit(url)
+    return there.scheme == "https" and f"{there.hostname}".endswith(".googleapis.com")
+
+
 def _lifetime(told: Mapping[str, Any]) -> float:
     try:
         return max(0.0, min(float(told["expires_in"]), MOST_SECONDS))
@@ -222,8 +234,8 @@ def _mount(session: _Session) -> _Session:
     return session
 
 
-def _at_most(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    left = MOST_ANSWER
+def _at_most(most: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    left = most
     for piece in pieces:
         left -= len(piece)
         if left < 0:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +19,7 @@ from jobs.contract.errors import AthanorError, StorageRefused
 
 from . import google, refusals
 from .place import Location
+from .strangers import is_baffled
 
 _LATER = {408, 429}
 _RATES = {"rateLimitExceeded", "userRateLimitExceeded"}
@@ -70,14 +70,6 @@ def stranger(field: str = "endpoint") -> AthanorError:
     return refusals.refused("what answers there is no Google Cloud Storage", field)
 
 
-def _is_theirs(error: Exception) -> bool:
-    """Tell whether the SDK itself could make nothing of what it got."""
-    if not isinstance(error, AttributeError | LookupError | TypeError | ValueError):
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return f"{frame.f_globals.get('__name__')}".startswith("google.")
-
-
 def _of_the_token(error: Exception, location: Location) -> AthanorError | None:
     where = location["token_uri"] or google.TOKENS
     if isinstance(error, TransportError):
@@ -123,7 +115,7 @@ def _refusal(code: int, reason: str, words: str, doing: str, bucket: str) -> Ath
 def _of_the_line(error: object, where: str, field: str = "endpoint") -> AthanorError | None:
     if isinstance(error, requests.exceptions.InvalidJSONError | requests.TooManyRedirects):
         return stranger(field)
-    if isinstance(error, Exception) and _is_theirs(error):
+    if isinstance(error, Exception) and is_baffled(error):
         return stranger(field)
     if not isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
         return None

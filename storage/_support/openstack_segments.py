@@ -80,7 +80,7 @@ def of_manifest(text: bytes, container: str) -> list[tuple[str, str]]:
         paths = [
             f"{entry['name']}".lstrip("/").partition("/") for entry in json.loads(text) if "name" in entry
         ]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return []
     beside = {f"{container}_segments", f"{container}+segments"}
     return [

@@ -117,7 +117,7 @@ class Download:
         of_names = "x-object-manifest" in headers
         self._has_parts = of_names or "x-static-large-object" in headers
         length = headers.get("content-length", "")
-        self._total = int(length) if length.isdecimal() else None
+        self._total = int(length) if re.fullmatch(r"\d{1,19}", length) else None
         # Listings tell nothing useful of an object that is made of all whose names begin alike.
         if self._item.version not in {"", version(headers)} and not of_names:
             raise refusals.altered(self._item.key)

@@ -98,6 +98,8 @@ def unbroken(host: str) -> Iterator[None]:
         yield
     except BROKEN as error:
         raise broken(error, host) from error
+    except UnicodeError as error:
+        raise refusals.refused("what answers is no OpenStack", "auth_url") from error
 
 
 def broken(error: BaseException, host: str) -> Exception:

@@ -12,6 +12,7 @@ from typing import Any
 from jobs.contract.errors import AthanorError, StorageUnreachable, TaskError
 
 from . import refusals
+from .strangers import is_baffled
 
 CREDENTIALS = {
     *("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSecurity", "Unauthorized", "401"),
@@ -79,6 +80,10 @@ def translated(asked: Asked) -> Iterator[None]:
         if ours := next((each for each in _chain(error) if isinstance(each, AthanorError)), None):
             raise ours from None
         raise _failed(error, asked) from error
+    except Exception as error:
+        if not is_baffled(error):
+            raise
+        raise _stranger() from error
 
 
 def answered(response: Mapping[str, Any], asked: Asked) -> TaskError:
@@ -129,7 +134,7 @@ def _failed(error: Exception, asked: Asked) -> TaskError:
     if isinstance(error, exceptions.ParamValidationError):
         return refusals.refused("it cannot be asked for this", "bucket", "key")
     if isinstance(error, parsers.ResponseParserError | KeyError):
-        return refusals.refused("what answers is no S3", "endpoint")
+        return _stranger()
     broke = (
         exceptions.ConnectionClosedError,
         exceptions.ReadTimeoutError,
@@ -138,6 +143,10 @@ def _failed(error: Exception, asked: Asked) -> TaskError:
         HTTPError,
     )
     return refusals.unreachable(asked.where, broke_off=isinstance(error, broke))
+
+
+def _stranger() -> TaskError:
+    return refusals.refused("what answers is no S3", "endpoint")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -195,8 +195,18 @@ class TestGoogleCloudStorage(ProviderContract):
         machine = google._account(location)
         monkeypatch.setattr("google.auth.default", lambda **_asked: (machine, None))
         given = {"client_email": None, "private_key": None, "workload_identity": True}
+        secured = location["endpoint"].replace("http:", "https:")
 
-        with opened(location | given) as place:
+        for elsewhere in (location["endpoint"], secured, "https://storage.googleapis.com.example.com"):
+            with (
+                pytest.raises(StorageRefused, match=r"to Google only\. Check endpoint"),
+                opened(location | given | {"endpoint": elsewhere}),
+            ):
+                pass
+
+        monkeypatch.setattr(google, "STORAGE", location["endpoint"])
+        monkeypatch.setattr(google, "_is_googles", lambda _url: True)
+        with opened(location | given | {"endpoint": None}) as place:
             place.check()
 
     def test_a_machine_without_an_identity_says_so(self, location, monkeypatch):
@@ -207,7 +217,7 @@ class TestGoogleCloudStorage(ProviderContract):
 
         with (
             pytest.raises(StorageRefused, match="no identity"),
-            opened(location | {"workload_identity": True}),
+            opened(location | {"workload_identity": True, "endpoint": None}),
         ):
             pass
 

@@ -425,8 +425,7 @@ class Endless(BaseHTTPRequestHandler):
     """Lets everybody in, and lists the same folder for ever."""
 
     def do_GET(self) -> None:
-        entries = [{"name": "a", "bytes": 0, "hash": "", "content_type": openstack.FOLDER}]
-        body = json.dumps(entries).encode()
+        body = json.dumps(self.server.entries).encode()
         self.send_response(200)
         self.send_header("X-Storage-Url", f"http://127.0.0.1:{self.server.server_port}/v1/a")
         self.send_header("X-Auth-Token", "token")
@@ -438,9 +437,19 @@ class Endless(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def test_a_listing_that_does_not_end_is_left(loopback, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"name": "a", "bytes": 0, "content_type": openstack.FOLDER}, "does not end.*file_prefix"),
+        ({"name": "a", "bytes": "many"}, "cannot be read"),
+        ({"subdir": "a/"}, "cannot be read"),
+        (5, "cannot be read"),
+    ],
+)
+def test_a_listing_without_end_or_sense_is_left(entry, words, loopback, monkeypatch, tmp_path):
     monkeypatch.setattr(limits, "MOST_PAGES", 5)
     with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        server.entries = [entry]
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         there = {
             "auth_url": f"http://127.0.0.1:{server.server_port}/auth/v1.0",
@@ -450,6 +459,6 @@ def test_a_listing_that_does_not_end_is_left(loopback, monkeypatch, tmp_path):
             "container": "d",
         }
 
-        with pytest.raises(StorageRefused, match=r"does not end.*file_prefix"):
+        with pytest.raises(StorageRefused, match=words):
             run("import", tmp_path, {**there, "file_prefix": "a"})
         server.shutdown()

@@ -163,3 +163,12 @@ def test_a_redirect_is_not_followed_nor_looked_into(status, place, peer):
         place.find("a")
 
     assert len(peer.heard) == 2
+
+
+@pytest.mark.parametrize("inside", [b"<Key>a</Key><Size>many</Size>", b"5"])
+def test_a_list_that_makes_no_sense_is_no_s3s(inside, place, peer):
+    body = b"<ListBucketResult><Contents>" + inside + b"</Contents></ListBucketResult>"
+    peer.says = lambda: [said(body)]
+
+    with pytest.raises(StorageRefused, match="no S3"):
+        list(place.items("a"))
