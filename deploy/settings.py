@@ -197,8 +197,8 @@ ATHANOR_OUTBOUND_ALLOW = _setting(
 ATHANOR_OUTBOUND_PORTS = _setting(
     "OUTBOUND_PORTS",
     _NO_PORTS,
-    "Ports that customers' URLs may name besides 80, 443 (22 for SFTP) and those above 1023, of which "
-    "some of databases and the like are left out.",
+    "Ports that customers' URLs may name besides 80, 443 (22 for SFTP, 21 and 990 for FTP) and those above "
+    "1023, of which some of databases and the like are left out.",
     reading.numbers,
 )
 ATHANOR_FILE_STORE = _setting(
@@ -370,5 +370,8 @@ LOGGING = {
         "celery.worker.strategy": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
+        # It logs whole URLs, and some hold a signature.
+        "urllib3": {"level": "WARNING"},
+        "azure": {"level": "WARNING"},
     },
 }

@@ -251,10 +251,7 @@ OPERATIONS = transfers(
         Option(name="project_id", help="The project the bucket belongs to.", required=True, credential=True),
         Option(name="bucket", help="The bucket's name.", required=True, inside=True),
         Option(
-            name="client_email",
-            help="The service account's name, an e-mail address.",
-            required=True,
-            credential=True,
+            name="client_email", help="The service account's e-mail address.", required=True, credential=True
         ),
         Option(
             name="private_key",

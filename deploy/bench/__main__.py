@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.stack import Stack
 
-from . import engine_rows, rows
+from . import engine_rows, rows, storage_rows
 from .measure import say, table
 
 IDLE_TARGET = 700 * 1024**2
@@ -44,6 +44,10 @@ def _measure(folder: Path, count: int, only: str) -> None:
         if only in row.__name__:
             say(f"measuring: {(row.__doc__ or '').splitlines()[0]}")
             done.append(row(bench))
+    for rows_of in storage_rows.ROWS:
+        if only in rows_of.__name__:
+            say(f"measuring: {rows_of.__doc__}")
+            done += rows_of(bench)
     print(table(done))
     print(f"\nidle stack, no engine warm: {idle / 1024**2:.0f} MB (target {IDLE_TARGET / 1024**2:.0f} MB)")
     if only in "accepted_per_second":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from .measure import Row
 from .moving import move
@@ -48,7 +48,7 @@ def _rows(name: str, bench: Bench) -> Iterator[Row]:
 def _pairs(
     title: str,
     name: str,
-    location: object,
+    location: Mapping[str, Any],
     files: Sequence[Path],
     turns: int,
     *,
@@ -57,8 +57,8 @@ def _pairs(
 ) -> Row:
     ours, floor, most = [], [], 0
     for _ in range(turns):
-        mine = move(name, location, ours=True, put=put, files=files)  # type: ignore[arg-type]
-        alone = move(name, location, ours=False, put=put, files=files)  # type: ignore[arg-type]
+        mine = move(name, location, ours=True, put=put, files=files)
+        alone = move(name, location, ours=False, put=put, files=files)
         ours.append(mine.seconds)
         floor.append(alone.seconds)
         most = max(most, mine.growth)
@@ -73,12 +73,16 @@ def _fill(file: Path, size: int) -> None:
             out.write(piece[number % 997 :] + piece[: number % 997])
 
 
-def _named(name: str) -> Callable[[Bench], Iterator[Row]]:
-    function = functools.partial(_rows, name)
-    functools.update_wrapper(function, _rows)
-    function.__name__ = f"storage_{name.lower()}"
-    function.__doc__ = f"Files to and from {name}, beside its SDK alone."
-    return function
+class _Rows:
+    """What a provider's rows are called, and how they come about."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.__name__ = f"storage_{name.lower()}"
+        self.__doc__ = f"Files to and from {name}, beside its SDK alone."
+
+    def __call__(self, bench: Bench) -> Iterator[Row]:
+        return _rows(self._name, bench)
 
 
-ROWS = tuple(_named(name) for name in STORAGES)
+ROWS = tuple(_Rows(name) for name in STORAGES)

@@ -106,7 +106,7 @@ def _google(location: Mapping[str, Any]) -> Alone:
     from google.cloud.storage import Client
     from google.oauth2.service_account import Credentials
 
-    credentials = Credentials.from_service_account_info(location, scopes=["devstorage"])  # type: ignore[no-untyped-call]
+    credentials = Credentials.from_service_account_info(location, scopes=["devstorage"])
     # It would look for the account's regions at Google.
     credentials._is_regional_access_boundary_lookup_required = lambda: False  # noqa: SLF001
     options = {"api_endpoint": location["endpoint"]}
@@ -120,8 +120,6 @@ def _google(location: Mapping[str, Any]) -> Alone:
 
 @contextmanager
 def _swift(folder: Path) -> Iterator[Mapping[str, Any]]:
-    from swiftclient import Connection
-
     with swift.swift(folder) as served:
         location = {
             "auth_url": served.auth_url,
@@ -130,29 +128,30 @@ def _swift(folder: Path) -> Iterator[Mapping[str, Any]]:
             "region": served.region,
             "container": BUCKET,
             "project": served.project,
-            "domain": served.domain,
         }
-        with closing(_connection(Connection, location)) as connection:
+        with closing(_connection(location)) as connection:
             connection.put_container(BUCKET)
         yield location
 
 
-def _connection(kind: Any, location: Mapping[str, Any]) -> Any:
-    names = {"project_name": location["project"]}
-    names |= dict.fromkeys(("user_domain_name", "project_domain_name"), location["domain"])
-    return kind(
-        authurl=f"{location['auth_url']}/v3",
-        user=location["username"],
-        key=location["password"],
-        auth_version="3",
-        os_options={"region_name": location["region"], **names},
+def _connection(location: Mapping[str, Any]) -> Any:
+    from keystoneauth1.identity.v3 import Password
+    from keystoneauth1.session import Session
+    from swiftclient import Connection
+
+    login = Password(
+        f"{location['auth_url']}/v3",
+        username=location["username"],
+        password=location["password"],
+        project_name=location["project"],
+        user_domain_id="default",
+        project_domain_id="default",
     )
+    return Connection(session=Session(login), os_options={"region_name": location["region"]})
 
 
 def _swiftclient(location: Mapping[str, Any]) -> Alone:
-    from swiftclient import Connection
-
-    connection = _connection(Connection, location)
+    connection = _connection(location)
 
     def put(path: Path, key: str) -> None:
         with path.open("rb") as file:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from . import azurite as azure
+from . import ftpd as ftp
+from . import gcs as google
+from . import moto as s3
+from . import sshd as ssh
 from . import swift as openstack
-from .azurite import Azurite
-from .azurite import azurite as run_azurite
 from .cutting import Cutter, cutter
-from .gcs import Gcs
-from .gcs import gcs as run_gcs
-from .moto import Moto
-from .moto import moto as run_moto
 
 
 @pytest.fixture
@@ -25,16 +25,23 @@ def cutting() -> Iterator[Callable[[int], Cutter]]:
 
 
 @pytest.fixture(scope="session")
-def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gcs]:
-    """A Google Cloud Storage that asks for a token."""
-    with run_gcs(tmp_path_factory.mktemp("gcs")) as served:
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azure.Azurite]:
+    """Azure Blob Storage."""
+    with azure.azurite(tmp_path_factory.mktemp("azurite")) as served:
         yield served
 
 
 @pytest.fixture(scope="session")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moto]:
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[google.Gcs]:
+    """A Google Cloud Storage that asks for a token."""
+    with google.gcs(tmp_path_factory.mktemp("gcs")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.Moto]:
     """An S3 that takes any keys."""
-    with run_moto(tmp_path_factory.mktemp("moto")) as served:
+    with s3.moto(tmp_path_factory.mktemp("moto")) as served:
         yield served
 
 
@@ -46,7 +53,27 @@ def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openstack.Swift]
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """Azure Blob Storage."""
-    with run_azurite(tmp_path_factory.mktemp("azurite")) as served:
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ssh.Sshd]:
+    """OpenSSH's server, with one customer."""
+    folder = tmp_path_factory.mktemp("sshd")
+    folder.chmod(0o711)
+    with ssh.sshd(folder) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def ftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ftp.Ftpd]:
+    """An FTP server, without TLS and with it."""
+    with ftp.ftpd(tmp_path_factory.mktemp("ftpd")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def vsftpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ftp.Ftpd]:
+    """vsftpd, which takes no file whose TLS session is not that of the login; only root can run it."""
+    if os.geteuid():
+        pytest.skip("only root can run vsftpd")
+    folder = tmp_path_factory.mktemp("vsftpd")
+    folder.chmod(0o711)
+    with ftp.vsftpd(folder) as served:
         yield served

@@ -72,6 +72,16 @@ class Keystone:
     """S3 credentials of ``tester`` in that project."""
     secret_key: str
 
+    def offer(self, region: str, url: str) -> None:
+        """Name an object storage in a region of its own; ``%(tenant_id)s`` in the URL is the project's id."""
+        with _client(self.url) as client:
+            admin = _Admin(client)
+            admin.make("region", id=region)
+            services = client.get("services", params={"type": "object-store"}).json()["services"]
+            admin.make(
+                "endpoint", interface="public", service_id=services[0]["id"], region_id=region, url=url
+            )
+
 
 @contextmanager
 def keystone(folder: Path, endpoints: Mapping[str, int]) -> Iterator[Keystone]:
@@ -144,7 +154,7 @@ def _make(folder: Path) -> None:
 
 
 def _people(url: str) -> dict[str, str]:
-    with httpx.Client(base_url=f"{url}/v3/", timeout=60, trust_env=False) as client:
+    with _client(url) as client:
         admin = _Admin(client)
         projects = {name: admin.make("project", name=name)["id"] for name in (PROJECT, "other")}
         roles = {role["name"]: role["id"] for role in client.get("roles").json()["roles"]}
@@ -164,6 +174,10 @@ def _people(url: str) -> dict[str, str]:
             f"users/{users['tester']}/credentials/OS-EC2", json={"tenant_id": projects[PROJECT]}
         ).json()["credential"]
     return {"project_id": projects[PROJECT], "access_key": keys["access"], "secret_key": keys["secret"]}
+
+
+def _client(url: str) -> httpx.Client:
+    return httpx.Client(base_url=f"{url}/v3/", timeout=60, trust_env=False)
 
 
 class _Admin:

@@ -58,6 +58,18 @@ class Swift:
     keystone_s3_access_key: str
     keystone_s3_secret_key: str
 
+    port: int
+    """Of the proxy behind Keystone."""
+    small_port: int
+    """Of the one with small files."""
+    keystone: Keystone
+
+    def region_at(self, port: int) -> str:
+        """Return a new region whose object storage is said to be at another port of this machine."""
+        region = f"At{port}"
+        self.keystone.offer(region, f"http://127.0.0.1:{port}/v1/AUTH_%(tenant_id)s")
+        return region
+
 
 @contextmanager
 def swift(folder: Path) -> Iterator[Swift]:
@@ -117,6 +129,9 @@ def _offered(ports: dict[str, int], identity: Keystone) -> Swift:
         keystone_s3_endpoint=f"http://127.0.0.1:{ports['proxy']}",
         keystone_s3_access_key=identity.access_key,
         keystone_s3_secret_key=identity.secret_key,
+        port=ports["proxy"],
+        small_port=ports["small"],
+        keystone=identity,
     )
 
 

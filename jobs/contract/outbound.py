@@ -15,7 +15,7 @@ from typing import Any
 from . import reach
 from .addresses import Address
 from .errors import AddressRefused
-from .reach import SFTP, WEB
+from .reach import FTP, SFTP, WEB
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def resolve(host: str, port: int, *, usual: frozenset[int] = WEB) -> list[str]:
     return found
 
 
-def decide(host: object, port: object, *, usual: frozenset[int] = WEB | SFTP) -> None:
+def decide(host: object, port: object, *, usual: frozenset[int] = WEB | SFTP | FTP) -> None:
     """Return if a connection that is being made may be made.
 
     :param host: what is connected to; anything but the text of an address is refused.

@@ -14,6 +14,8 @@ from .addresses import METADATA, Address, Network
 WEB = frozenset({80, 443})
 """The ports below 1024 for http and https."""
 SFTP = frozenset({22})
+FTP = frozenset({21, 990})
+"""990 is that of FTP which speaks TLS from the first byte."""
 INTERNAL_PORTS = frozenset(
     {
         *(1433, 1521, 3306, 5432, 9042, 27017, 27018, 27019),  # databases

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from jobs.contract import Context
-from jobs.contract.errors import AthanorError, FileTooLarge, Stopped, StorageUnreachable, TooMuchOutput
+from jobs.contract.errors import (
+    AthanorError,
+    FileTooLarge,
+    Stopped,
+    StorageRefused,
+    StorageUnreachable,
+    TooMuchOutput,
+)
 
 from . import limits
 from .place import Advance, Location, Open, Place
@@ -45,6 +52,10 @@ class _Ask:
     done: threading.Event
 
 
+class _Full(Exception):
+    """The server lets no more of us in at once than are there already."""
+
+
 @dataclass
 class _Held:
     """The place a lane works with."""
@@ -60,6 +71,9 @@ class Lanes:
         self._idle: list[Place] = []
         self._opening = threading.Lock()
         self._is_let_in = False
+        self._lanes = 1
+        self.broke_off = False
+        """Whether something was tried again, and may have left a loose end of its first try."""
         self._asks: queue.SimpleQueue[_Ask | None] = queue.SimpleQueue()
         """What lanes want remembered; None of each that has ended."""
         self._moving = threading.Lock()
@@ -96,6 +110,16 @@ class Lanes:
         left = deque(loads)
         total = 0 if any(load.size is None for load in loads) else sum(load.size or 0 for load in loads)
         self._moved, self._most = 0, most
+        self._lanes = min(self._open.lanes, len(loads))
+        while left and not self._error:
+            self._side_by_side(left, total)
+            # What is left now nobody was let in for; whoever was let in before goes on with it.
+            self._lanes = 1
+        if self._error:
+            self._record(self._error)
+            raise self._error
+
+    def _side_by_side(self, left: deque[Load], total: int) -> None:
         threads = [
             threading.Thread(
                 # With what this thread knows to hide in the log.
@@ -104,14 +128,11 @@ class Lanes:
                 name=f"lane-{number}",
                 daemon=True,
             )
-            for number in range(min(self._open.lanes, len(loads)))
+            for number in range(self._lanes)
         ]
         for thread in threads:
             thread.start()
         self._look_after(len(threads), total)
-        if self._error:
-            self._record(self._error)
-            raise self._error
 
     def _record(self, error: BaseException) -> None:
         """Keep the library's own words for the operator."""
@@ -153,7 +174,11 @@ class Lanes:
         held = _Held()
         try:
             while load := self._next(left):
-                self._carry(load, held)
+                try:
+                    self._carry(load, held)
+                except _Full:
+                    left.append(load)
+                    return
         except BaseException as error:  # noqa: BLE001 - told by the task's own thread
             self._fail(error)
         finally:
@@ -180,6 +205,7 @@ class Lanes:
                     # What never answered waits for the task's next attempt; what broke off may go on at once.
                     if tries == TRIES or not count.moved:
                         raise
+                    self.broke_off = True
                     count.take_back()
                     load.again()
                     self._hang_up(held)
@@ -195,7 +221,10 @@ class Lanes:
             # One asks to be let in; where it is refused, nobody asks again with the same credentials.
             if not self._is_let_in:
                 return self._first()
-        return self._open(self._location, self)
+        try:
+            return self._open(self._location, self)
+        except (StorageRefused, StorageUnreachable) as error:
+            raise error if self._lanes == 1 else _Full from error
 
     def _first(self) -> Place:
         self._go_on()
@@ -244,15 +273,17 @@ class Lanes:
 
 
 class _Count:
-    """One try's share of the progress."""
+    """One try's share of the progress; its parts may count at once."""
 
     def __init__(self, lanes: Lanes) -> None:
         self._lanes = lanes
+        self._counting = threading.Lock()
         self.moved = 0
 
     def __call__(self, size: int) -> None:
         self._lanes.moved(size)
-        self.moved += size
+        with self._counting:
+            self.moved += size
         if self.moved > limits.MAX_FILE_BYTES:
             raise FileTooLarge
 

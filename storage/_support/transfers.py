@@ -119,6 +119,8 @@ class _Provider:
         with Lanes(self.opened, work.options, context) as lanes:
             lanes.run([_tidying(each) for each in context.loose_ends])
             lanes.run([_storing(*each) for each in zip(work.inputs, wanted, strict=True)])
+            if lanes.broke_off:
+                lanes.run([_tidying(each) for each in context.loose_ends])
         files = zip(work.inputs, work.names, work.folders, strict=True)
         return Result(files=tuple(Output(path=path, name=name, dir=folder) for path, name, folder in files))
 

@@ -11,7 +11,7 @@ from storage._support import lanes, limits, refusals, transfers
 from storage._support.lanes import Lanes, Load
 
 from .conftest import RunContext
-from .test_transfers import Memory, bring
+from .test_transfers import Memory, bring, put
 
 WAIT = 20
 
@@ -129,3 +129,50 @@ def test_sizes_that_lie_bring_no_more_than_a_task_may(tmp_path, monkeypatch):
 
     brought = [path.stat().st_size for path in tmp_path.iterdir() if path.is_file()]
     assert sum(brought) <= 1000 + memory.lanes * 300
+
+
+def test_who_is_not_let_in_leaves_the_work_to_those_who_are():
+    """A server that takes only so many logins at once is no reason to fail."""
+    lock, moved = threading.Lock(), []
+
+    def opening():
+        with lock:
+            if door.opened > 1:
+                raise refusals.refused("421 Too many connections")
+
+    def move(_place, advance):
+        advance(1)
+        threading.Event().wait(0.01)
+        moved.append(1)
+
+    door = Door(opening)
+    with Lanes(door, {}, RunContext()) as running:
+        running.run([Load(move, 1)] * 30)
+
+    assert len(moved) == 30
+    assert 1 < door.opened <= Door.lanes
+
+
+def test_what_is_left_when_nobody_is_let_in_any_more_is_told():
+    def opening():
+        if door.opened > 1:
+            raise StorageUnreachable("gone")
+
+    def move(_place, advance):
+        advance(1)
+        raise StorageUnreachable("broke off")
+
+    door = Door(opening)
+    with Lanes(door, {}, RunContext()) as running, pytest.raises(StorageUnreachable):
+        running.run([Load(move, 1)] * 5)
+    assert door.opened < 30
+
+
+def test_loose_ends_of_what_broke_off_are_ended_too(tmp_path):
+    memory = Memory()
+    memory.fails = [StorageUnreachable()]
+
+    put(memory, tmp_path, files=1, key="a")
+
+    assert memory.tidied == ["a", "a"]
+    assert memory.objects == {"a": b"content"}

@@ -70,8 +70,6 @@ CLOUDS = [
 WAITING = [
     ("A18", "webhooks are sent", lambda: modules("workers.webhooks", "jobs.webhooks")),
     ("A19", "S3, Azure, Google and OpenStack", lambda: operations(*CLOUDS)),
-    ("A20", "OpenStack's catalogue", lambda: operations("import/openstack", "export/openstack")),
-    ("A21", "SFTP", lambda: operations("import/sftp", "export/sftp")),
     (
         "A67",
         "OAuth",
@@ -79,8 +77,8 @@ WAITING = [
     ),
     (
         "A69",
-        "secrets of S3 and SFTP, metrics, webhooks",
-        lambda: operations("import/s3", "import/sftp") + paths("/metrics"),
+        "secrets of S3, metrics, webhooks",
+        lambda: operations("import/s3") + paths("/metrics"),
     ),
     ("A72", "webhooks are signed", lambda: words("CloudConvert-Signature") + modules("jobs.webhooks")),
     ("A73", "idempotency keys", lambda: words("idempotency-key", "idempotency_key")),
