@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deploy.servers.azurite import Azurite
     from deploy.servers.gcs import Gcs
     from deploy.servers.moto import Moto
+    from deploy.servers.swift import Swift
     from jobs.models import Account
 
 pytest_plugins = ["deploy.servers.fixtures"]
@@ -136,6 +137,14 @@ def bucket(settings: SettingsWrapper, moto: Moto) -> str:
     from jobs.tests import buckets
 
     return buckets.use(settings, moto, direct="uploads,downloads")
+
+
+@pytest.fixture
+def strict(settings: SettingsWrapper, swift: Swift) -> None:
+    """Keep files in a bucket that looks at signatures."""
+    from jobs.tests import buckets
+
+    buckets.use_swift(settings, swift)
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from jobs.contract import Context, Operation, Work
 
 from . import inputs
 from .measure import Row, in_turn, timed
+from .quiet import Quiet
 from .rows import SAMPLES, Bench
 
 SMALL_IMAGES = 50
@@ -23,31 +22,12 @@ MERGED = 10
 SCANNED = 5
 
 
-@dataclass
-class _Quiet:
-    """A context for running an engine outside any worker."""
-
-    owner: str = "bench"
-    deadline: float = field(default_factory=lambda: time.monotonic() + 600)
-    stopped: str | None = None
-    loose_ends: list[str] = field(default_factory=list)
-
-    def begun(self, loose_end: str) -> None:
-        """Nothing is left by a bench."""
-
-    def progress(self, percent: float, message: str | None = None) -> None:
-        """Nobody looks."""
-
-    def record(self, *, argv: object, output: str) -> None:
-        """Nobody looks."""
-
-
 def document(bench: Bench) -> Row:
     """A DOCX of 100 pages to PDF, over the same conversion by the warm engine alone."""
     source = _made(bench, inputs.pages_html(bench.folder, 100), "docx")
     task = bench.client.upload(source)
     record = next(each for each in libreoffice.OPERATIONS if each.offers("docx", "pdf"))
-    context: Context = _Quiet()
+    context: Context = Quiet()
     ours, floor = in_turn(
         bench.count,
         lambda: timed(lambda: bench.client.convert(task, output_format="pdf")),

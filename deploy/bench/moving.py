@@ -12,12 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jobs.contract import Operation, Work
 
+from .quiet import Quiet
 from .storages import STORAGES, Storage
 
 
@@ -28,25 +29,6 @@ class Moved:
     seconds: float
     growth: int
     """Bytes by which the process grew at most while it ran."""
-
-
-@dataclass
-class _Quiet:
-    """A context for running a transfer outside any worker."""
-
-    owner: str = "bench"
-    deadline: float = field(default_factory=lambda: time.monotonic() + 600)
-    stopped: str | None = None
-    loose_ends: list[str] = field(default_factory=list)
-
-    def begun(self, loose_end: str) -> None:
-        """Nothing is left by a bench."""
-
-    def progress(self, percent: float, message: str | None = None) -> None:
-        """Nobody looks."""
-
-    def record(self, *, argv: object, output: str) -> None:
-        """Nobody looks."""
 
 
 def move(storage: str, location: Mapping[str, Any], *, ours: bool, put: bool, files: Sequence[Path]) -> Moved:
@@ -108,7 +90,7 @@ def _ours(
         output_dir=into,
         options=options,
     )
-    return lambda: record.run(work, _Quiet())
+    return lambda: record.run(work, Quiet())
 
 
 def _alone(

@@ -31,6 +31,12 @@ def free_port() -> int:
     return port
 
 
+def free_ports() -> tuple[int, int]:
+    """Return two such ports, for a stack of a test's own: other runs on this machine choose others."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
 def listens(port: int) -> bool:
     """Tell whether somebody listens on a port of 127.0.0.1."""
     with socket.socket() as probe:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from deploy.servers.moto import Moto
+from deploy.servers.starting import free_ports
 from deploy.stack import Stack
 from jobs.tests import buckets
 
@@ -124,7 +125,7 @@ def _bucket(moto: Moto) -> tuple[dict[str, str], str]:
 def _stack(data_dir: Path, **more: str) -> Iterator[Running]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("ATHANOR_")}
     quick = {"ATHANOR_LEASE_SECONDS": "6", "ATHANOR_HEARTBEAT_SECONDS": "2", "ATHANOR_DRAIN_SECONDS": "3"}
-    running = Stack(data_dir, inherited=inherited | quick | more, say=log.info)
+    running = Stack(data_dir, ports=free_ports(), inherited=inherited | quick | more, say=log.info)
     with running:
         about = running.about
         with (

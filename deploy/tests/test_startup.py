@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from deploy import startup
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = "wq7Jx0_2ZbN5mRk8Vt1-LcYpGhA4sDfU9eKiBo3XyQE"
-KEY = startup.new_sealing_key()
+KEY = f"k1:{base64.b64encode(hashlib.sha256(b'one like a new one').digest()).decode()}"
 SEALING = tuple(startup.sealing_keys(KEY, name="").values())
 
 

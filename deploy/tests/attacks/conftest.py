@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from deploy.servers.starting import free_ports
 from deploy.stack import Stack
 from deploy.tests.conftest import Running, _client
 
@@ -66,7 +67,12 @@ def siege(
     }
     with ExitStack() as leaving:
         stack = leaving.enter_context(
-            Stack(tmp_path_factory.mktemp("siege"), inherited=inherited | given, say=log.info)
+            Stack(
+                tmp_path_factory.mktemp("siege"),
+                ports=free_ports(),
+                inherited=inherited | given,
+                say=log.info,
+            )
         )
         about = stack.about
         api, sync, other = (

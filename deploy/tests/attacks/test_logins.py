@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 
 import pytest
@@ -12,7 +11,7 @@ from deploy.servers.sshd import made_keys
 from storage.tests.sftp_liar import liar
 
 from .conftest import ALLOWED
-from .test_traces import at_rest, operator
+from .test_traces import at_rest, told
 
 pytestmark = pytest.mark.attack
 
@@ -85,15 +84,7 @@ def test_a69_what_logs_in_is_never_shown(siege):
 
     assert ends["right"].files == {"a.txt": b"hello"}
     assert {ends[name].made["code"] for name in ("wrong", "key")} == {"STORAGE_REFUSED"}
-    page = operator(siege)
-    shown = [json.dumps(end.job) for end in ends.values()]
-    for end in ends.values():
-        for task in end.job["tasks"]:
-            shown += [
-                siege.stack.api.get(f"/v2/tasks/{task['id']}?include=payload,job").text,
-                page.get(f"/admin/jobs/task/{task['id']}/change/").text,
-            ]
-    places = {"API and pages": "".join(shown).encode(), **dict(at_rest(siege))}
+    places = {"API and pages": told(siege, ends.values()), **dict(at_rest(siege))}
     found = {
         (name, place)
         for name, each in secret.items()

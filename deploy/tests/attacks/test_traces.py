@@ -50,6 +50,19 @@ def protected(samples, password):
     return out.getvalue()
 
 
+def told(siege, ends):
+    """Return what the API and the operator's pages say of ended jobs and their tasks."""
+    page = operator(siege)
+    shown = [json.dumps(end.job) for end in ends]
+    for end in ends:
+        for task in end.job["tasks"]:
+            shown += [
+                siege.stack.api.get(f"/v2/tasks/{task['id']}?include=payload,job").text,
+                page.get(f"/admin/jobs/task/{task['id']}/change/").text,
+            ]
+    return "".join(shown).encode()
+
+
 def at_rest(siege):
     """Yield every file of the stack but what customers gave it, by its name."""
     for path in siege.stack.data_dir.rglob("*"):
