@@ -43,9 +43,10 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(FOLDER if HELPER else TOP, ignore_errors=True)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where there are several processes, let one have the whole stack, and each module stay in one."""
+    # First of all hooks: xdist's own reads what this one writes.
     for item in items:
         drives = item.get_closest_marker("stack") or item.get_closest_marker("attack")
         item.add_marker(pytest.mark.xdist_group("stack" if drives else item.nodeid.partition("::")[0]))

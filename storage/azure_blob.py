@@ -13,7 +13,7 @@ from uuid import uuid4
 from jobs.contract import Option, formats, outbound
 from jobs.contract.errors import AthanorError, StorageRefused, StorageUnreachable
 
-from ._support import azure_account, azure_refusals, refusals
+from ._support import azure_account, azure_refusals, limits, refusals
 from ._support.lanes import LARGE
 from ._support.place import Advance, Item, Location, Trail
 from ._support.side_by_side import in_order
@@ -54,7 +54,7 @@ class AzureBlob:
     def check(self) -> None:
         """Return if the account lets us in."""
         with self._sentences("list", allowed=True):
-            next(iter(self._container.list_blobs(results_per_page=1)), None)
+            next(self._container.list_blobs(results_per_page=1).by_page(), None)
 
     def find(self, key: str) -> Item:
         """Return the blob that has this name."""
@@ -70,9 +70,10 @@ class AzureBlob:
 
         with self._sentences("list"):
             blobs = self._container.list_blobs(prefix, include=["metadata"], results_per_page=azure.PAGE)
-            for found in blobs:
-                if not _is_folder(found):
-                    yield _item(found, found.name)
+            for page in limits.pages(blobs.by_page(), "blob_prefix"):
+                for found in page:
+                    if not _is_folder(found):
+                        yield _item(found, found.name)
 
     def fetch(self, item: Item, target: Path, advance: Advance) -> None:
         """Write the blob, as it was when it was found."""

@@ -13,7 +13,7 @@ from jobs.contract import Option, OptionProblem, formats, urls
 from jobs.contract.errors import TooMuchOutput
 from jobs.contract.limits import OUTPUT_BYTES
 
-from ._support import inflate, refusals
+from ._support import inflate, limits, refusals
 from ._support.place import Advance, Item, Location, Trail
 from ._support.transfers import transfers
 
@@ -75,13 +75,15 @@ class GoogleCloudStorage:
         """Yield everything whose key begins with a prefix."""
         _look_at(prefix, "file_prefix")
         with self._failures.failures(self._location, "list"):
-            for blob in self._client.list_blobs(
+            listed = self._client.list_blobs(
                 self._bucket,
                 prefix=prefix,
                 fields="items(name,size,generation,crc32c),nextPageToken",
                 retry=None,
-            ):
-                yield self._item(blob)
+            )
+            for page in limits.pages(listed.pages, "file_prefix"):
+                for blob in page:
+                    yield self._item(blob)
 
     def fetch(self, item: Item, target: Path, advance: Advance) -> None:
         """Write the bytes of an object's generation; what is kept packed for browsers is unpacked."""
@@ -158,7 +160,7 @@ class GoogleCloudStorage:
         return refusals.missing("file", key)
 
     def _look(self) -> None:
-        next(iter(self._client.list_blobs(self._bucket, max_results=1, retry=None)), None)
+        next(self._client.list_blobs(self._bucket, max_results=1, retry=None).pages, None)
 
     def _receive(self, blob: Any, incoming: Incoming) -> None:
         tries = 0

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from jobs.contract import Option, OptionProblem, urls
 from jobs.contract.errors import AthanorError, StorageRefused, StorageUnreachable
 
+from ._support import limits, refusals
 from ._support import openstack_identity as identity
 from ._support import openstack_segments as segments
-from ._support import refusals
 from ._support.lanes import LARGE
 from ._support.openstack_streams import Download, Portion, version
 from ._support.place import Advance, Item, Location, Trail
@@ -207,6 +207,10 @@ class Swift:
         return etag
 
     def _listed(self, container: str, prefix: str) -> Iterator[dict[str, Any]]:
+        for page in limits.pages(self._pages(container, prefix), "file_prefix"):
+            yield from page
+
+    def _pages(self, container: str, prefix: str) -> Iterator[list[dict[str, Any]]]:
         from swiftclient import client
 
         plain = {"Accept-Encoding": "identity"}
@@ -217,9 +221,9 @@ class Swift:
                 _, entries = self._ask(client.get_container, container, **page)
             except ValueError as error:
                 raise refusals.refused("its list of objects cannot be read", "auth_url") from error
-            yield from entries
             if not entries:
                 return
+            yield entries
             marker = entries[-1]["name"]
 
     def _ask(

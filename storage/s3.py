@@ -16,14 +16,13 @@ from urllib.parse import urlsplit
 
 from jobs.contract.errors import StorageRefused, StorageUnreachable
 
-from ._support import parts, refusals, s3_answers, s3_client, s3_line, s3_options, side_by_side
+from ._support import limits, parts, refusals, s3_answers, s3_client, s3_line, s3_options, side_by_side
 from ._support.lanes import LARGE
 from ._support.limits import CHUNK
 from ._support.place import Advance, Item, Location, Trail
 from ._support.transfers import transfers
 
 MOST_PARTS = 10_000
-MOST_PAGES = 1000
 RESUMED = 5
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _OF_PARTS = re.compile(r'"?([0-9a-f]{32}-\d+)"?')
@@ -65,9 +64,7 @@ class S3:
         """Yield the objects whose keys begin so."""
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
         with self._asking("bucket", self._bucket, "list"):
-            for number, page in enumerate(pages):
-                if number == MOST_PAGES:
-                    raise refusals.refused("its list does not end", "key_prefix")
+            for page in limits.pages(pages, "key_prefix"):
                 for each in page.get("Contents", ()):
                     yield Item(each["Key"], each["Size"], each.get("ETag", ""))
 

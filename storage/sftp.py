@@ -128,13 +128,13 @@ class SFTP:
         finally:
             session.let_go(handle)
 
-    def _listed(self, top: bytes, folder: str) -> Iterator[Entry]:
+    def _listed(self, top: bytes, folder: str) -> Iterator[Entry | None]:
         session, path = self._session(), _sent(folder)
         for name, facts in session.entries(path):
             each = facts if not facts.is_link else self._led_to(top, path.rstrip(b"/") + b"/" + name)
-            if each and (each.is_file or (each.is_folder and not facts.is_link)):
-                text = name.decode(errors="surrogateescape")
-                yield Entry(text, each.is_folder, each.size, each.version)
+            is_meant = each and (each.is_file or (each.is_folder and not facts.is_link))
+            text = name.decode(errors="surrogateescape")
+            yield Entry(text, each.is_folder, each.size, each.version) if each and is_meant else None
 
     def _led_to(self, top: bytes, link: bytes) -> Facts | None:
         """Return what a link leads to, if that is below the folder that is imported."""

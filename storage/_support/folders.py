@@ -30,12 +30,12 @@ class Entry:
     version: str = ""
 
 
-def walk(path: str, listed: Callable[[str], Iterable[Entry]]) -> Iterator[Item]:
+def walk(path: str, listed: Callable[[str], Iterable[Entry | None]]) -> Iterator[Item]:
     """Yield the files below a folder, in the order of their names: first its own, then those of its folders.
 
     Names that are none (with a slash, or that lead up) are passed over.
 
-    :param listed: lists one folder; what it leaves out is not read.
+    :param listed: lists one folder; None stands for what is neither file nor folder.
     :raises TooMuchOutput: when it has no end.
     """
     top = path.rstrip("/") or path[:1]
@@ -46,11 +46,12 @@ def walk(path: str, listed: Callable[[str], Iterable[Entry]]) -> Iterator[Item]:
         room -= len(found)
         if room < 0 or depth > MAX_DEPTH:
             raise TooMuchOutput("There are too many files and folders below the path.")
-        found = sorted((entry for entry in found if _is_name(entry.name)), key=lambda entry: entry.name)
-        for entry in found:
+        named = [entry for entry in found if entry and _is_name(entry.name)]
+        named.sort(key=lambda entry: entry.name)
+        for entry in named:
             if not entry.is_folder:
                 yield Item(within(folder, entry.name), entry.size, entry.version)
-        inner = [within(folder, entry.name) for entry in found if entry.is_folder]
+        inner = [within(folder, entry.name) for entry in named if entry.is_folder]
         left += [(each, depth + 1) for each in reversed(inner)]
 
 

@@ -112,14 +112,13 @@ class Session(ftplib.FTP):
                 when = self.sendcmd(f"MDTM {path}")[3:].strip()
             return Facts(False, size, when)
 
-    def entries(self, folder: str) -> Iterator[Entry]:
-        """Yield the files and folders in a folder; links, and what is something else, are passed over."""
+    def entries(self, folder: str) -> Iterator[Entry | None]:
+        """Yield the files and folders in a folder; None for links, and for what is something else."""
         is_machine = "MLST" in self.features
         with self._sentences():
             self.cwd(folder or ".")
         for line in self._lines("MLSD" if is_machine else "LIST"):
-            if entry := listed(line) if is_machine else guessed(line):
-                yield entry
+            yield listed(line) if is_machine else guessed(line)
         with self._sentences():
             self.cwd(self._home)
 

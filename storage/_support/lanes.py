@@ -24,6 +24,7 @@ from jobs.contract.errors import (
 )
 
 from . import limits
+from .lines import Lines
 from .place import Advance, Location, Open, Place
 
 LARGE = 16 * 1024 * 1024
@@ -31,7 +32,9 @@ LARGE = 16 * 1024 * 1024
 TRIES = 3
 _QUERY = re.compile(r"\?[^\s'\"<>)]+")
 WIND_DOWN_SECONDS = 5.0
-"""How long lanes told to stop are waited for; one that hears nothing ends by itself when its line is idle."""
+"""How long lanes told to stop are waited for."""
+HANG_UP_SECONDS = 45.0
+"""How long those that were not waited for may still tidy up, until their connections are cut."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Lanes:
         self._moved = 0
         self._most: int | None = None
         self._stop = threading.Event()
+        self._lines = Lines()
         self._error: BaseException | None = None
 
     def __enter__(self) -> Lanes:
@@ -153,6 +157,7 @@ class Lanes:
             if self._stop.is_set():
                 ends = ends or time.monotonic() + WIND_DOWN_SECONDS
                 if time.monotonic() > ends:
+                    _later(HANG_UP_SECONDS, self._lines.hang_up)
                     return
             else:
                 try:
@@ -173,12 +178,13 @@ class Lanes:
     def _lane(self, left: deque[Load]) -> None:
         held = _Held()
         try:
-            while load := self._next(left):
-                try:
-                    self._carry(load, held)
-                except _Full:
-                    left.append(load)
-                    return
+            with self._lines.noted():
+                while load := self._next(left):
+                    try:
+                        self._carry(load, held)
+                    except _Full:
+                        left.append(load)
+                        return
         except BaseException as error:  # noqa: BLE001 - told by the task's own thread
             self._fail(error)
         finally:
@@ -270,6 +276,12 @@ class Lanes:
             self._moved += size
         if self._most is not None and self._moved > self._most:
             raise TooMuchOutput
+
+
+def _later(seconds: float, do: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, do)
+    timer.daemon = True
+    timer.start()
 
 
 class _Count:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from jobs.contract import Context
 from jobs.contract.errors import FileTooLarge, Stopped, Timeout
 from jobs.contract.limits import FILE_BYTES, TASK_SECONDS
+
+from . import refusals
 
 MAX_FILE_BYTES = FILE_BYTES
 MAX_SECONDS = TASK_SECONDS
@@ -16,6 +20,20 @@ MAX_SECONDS = TASK_SECONDS
 CHUNK = 1024 * 1024
 LOOK_SECONDS = 0.1
 """How often a transfer looks whether it must stop."""
+MOST_PAGES = 1000
+Page = TypeVar("Page")
+
+
+def pages(listed: Iterable[Page], field: str) -> Iterator[Page]:
+    """Yield the pages of a listing; also empty ones, or of what is passed over, must come to an end.
+
+    :param field: the option that said what to list.
+    :raises StorageRefused: when there are too many.
+    """
+    for number, page in enumerate(listed):
+        if number == MOST_PAGES:
+            raise refusals.refused("its list does not end", field)
+        yield page
 
 
 class Watch:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextvars
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -14,6 +13,7 @@ from uuid import uuid4
 from jobs.contract.errors import Stopped, StorageRefused, StorageUnreachable
 
 from .place import Advance
+from .side_by_side import in_order
 
 Made = TypeVar("Made")
 
@@ -60,7 +60,6 @@ def cut(size: int, limits: Bounds) -> list[tuple[int, int]]:
 
 def place(container: str) -> tuple[str, str]:
     """Return the container for the segments of a container's files, and how the names of new ones begin."""
-    beside = f"{container}_segments"
     beside = f"{container}_segments"
     if len(beside.encode()) > LONGEST_CONTAINER:
         return container, hidden()
@@ -114,15 +113,11 @@ def side_by_side(
             halted.set()
             raise
 
-    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="segment") as pool:
-        # With what this thread knows to hide in the log.
-        each = [pool.submit(contextvars.copy_context().run, run, number) for number in range(count)]
-        try:
-            return [future.result() for future in each]
-        except BaseException as error:
-            for future in each:
-                future.cancel()
-            raise (failures or [error])[0] from error
+    try:
+        with closing(in_order(run, count, width=SIDE_BY_SIDE)) as made:
+            return list(made)
+    except BaseException as error:
+        raise (failures or [error])[0] from error
 
 
 def _persistently(do: Callable[[int, Advance], Made], number: int, advance: Advance) -> Made:

@@ -134,7 +134,11 @@ class Session:
         try:
             while True:
                 answer = self._asked(sftp.CMD_READDIR, _text(handle), sftp.CMD_NAME)
-                for _ in range(answer.number()):
+                count = answer.number()
+                if not count:
+                    # Not what the protocol says, but what some servers mean by it.
+                    return
+                for _ in range(count):
                     name, _long = answer.text(), answer.text()
                     yield name, answer.facts()
         except Refusal as error:

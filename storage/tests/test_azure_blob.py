@@ -32,7 +32,7 @@ from azure.storage.blob import (
 from jobs.contract import OptionProblem, outbound
 from jobs.contract.errors import AddressRefused, StorageRefused, StorageUnreachable
 from storage import azure_blob
-from storage._support import azure_account, azure_refusals
+from storage._support import azure_account, azure_refusals, limits
 from storage._support.azure_refusals import Answer
 from storage._support.lanes import LARGE as UP_TO
 
@@ -409,6 +409,17 @@ def test_a_redirect_is_not_followed(location, loopback):
         list(place.items(""))
 
     assert other.asked == []
+
+
+def test_a_listing_that_does_not_end_is_left(location, loopback, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_PAGES", 5)
+    page = b"<EnumerationResults><Blobs/><NextMarker>again</NextMarker></EnumerationResults>"
+    server, opening = served(lambda *_: (200, {"Content-Type": "application/xml"}, page), location)
+
+    with server, opening as place:
+        place.check()
+        with pytest.raises(StorageRefused, match=r"does not end.*blob_prefix"):
+            list(place.items("a"))
 
 
 def test_nothing_of_the_environment_is_used(location, loopback, monkeypatch):

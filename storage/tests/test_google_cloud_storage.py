@@ -437,6 +437,18 @@ class TestGoogleCloudStorage(ProviderContract):
         with pytest.raises(StorageRefused, match=field), opened(location | {field: there.url}) as place:
             place.find("a")
 
+    def test_a_listing_that_does_not_end_is_left(self, location, answers, monkeypatch):
+        monkeypatch.setattr(limits, "MOST_PAGES", 5)
+        there = answers(b'{"nextPageToken": "again"}')
+
+        with opened(location | {"endpoint": there.url}) as place:
+            place.check()
+            assert len(there.asked) == 1
+            with pytest.raises(StorageRefused, match=r"does not end.*file_prefix"):
+                list(place.items("a"))
+
+        assert len(there.asked) == 7
+
     @pytest.mark.parametrize("status", [302, 307, 308])
     @pytest.mark.parametrize("field", ["endpoint", "token_uri"])
     def test_no_redirect_is_followed(self, field, status, location, answers, tmp_path):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
 from jobs.contract.errors import Stopped, StorageRefused, StorageUnreachable, TooMuchOutput
-from storage._support import lanes, limits, refusals, transfers
+from storage._support import lanes, limits, refusals, side_by_side, transfers
 from storage._support.lanes import Lanes, Load
+from storage._support.lines import Lines
 
 from .conftest import RunContext
 from .test_transfers import Memory, bring, put
@@ -176,3 +180,69 @@ def test_loose_ends_of_what_broke_off_are_ended_too(tmp_path):
 
     assert memory.tidied == ["a", "a"]
     assert memory.objects == {"a": b"content"}
+
+
+class Dripping:
+    """A server that says a little now and then, for ever: no time limit of a line ends that."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.hung_up = threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        client, _ = self.listener.accept()
+        with self.listener, client, suppress(OSError):
+            while True:
+                client.sendall(b".")
+                self.hung_up.wait(0.02)
+        self.hung_up.set()
+
+    def connect(self):
+        return socket.create_connection(self.listener.getsockname(), timeout=WAIT)
+
+
+def test_a_server_that_never_ends_is_hung_up_on_when_the_task_is_over(monkeypatch):
+    monkeypatch.setattr(lanes, "WIND_DOWN_SECONDS", 0.1)
+    monkeypatch.setattr(lanes, "HANG_UP_SECONDS", 0.1)
+    server, heard, ended, again = Dripping(), threading.Event(), threading.Event(), []
+
+    def move(_place, _advance):
+        # As libraries do, in a thread of their own, and once more where it breaks off.
+        list(side_by_side.in_order(listen, 2, width=2))
+
+    def listen(number):
+        if number:
+            return
+        with server.connect() as line:
+            while line.recv(1):
+                heard.set()
+        try:
+            server.connect()
+        except Stopped as error:
+            again.append(error)
+        ended.set()
+
+    context = RunContext(stop=lambda: "cancelled" if heard.is_set() else None)
+    with Lanes(Memory(), {}, context) as running, pytest.raises(Stopped):
+        running.run([Load(move)])
+
+    assert ended.wait(WAIT)
+    assert server.hung_up.wait(WAIT)
+    assert again
+
+
+def test_what_has_taken_the_number_of_a_closed_connection_is_left_alone():
+    made, server = Lines(), Dripping()
+    with made.noted():
+        closed = server.connect()
+    number = closed.fileno()
+    closed.close()
+    ours, theirs = socket.socketpair()
+    os.dup2(ours.fileno(), number)
+
+    made.hang_up()
+
+    ours.send(b"x")
+    assert theirs.recv(1) == b"x"
+    os.close(number)

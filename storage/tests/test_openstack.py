@@ -22,6 +22,7 @@ from swiftclient import client
 from jobs.contract import OptionProblem, urls
 from jobs.contract.errors import StorageRefused
 from storage import openstack
+from storage._support import limits
 from storage._support import openstack_identity as identity
 from storage._support import openstack_segments as segments
 
@@ -441,3 +442,37 @@ def test_v2_where_v3_is_not_spoken(given, swift, here, tmp_path):
         cloud.shutdown()
 
     assert brought == {"old.txt": b"old"}
+
+
+class Endless(BaseHTTPRequestHandler):
+    """Lets everybody in, and lists the same folder for ever."""
+
+    def do_GET(self) -> None:
+        entries = [{"name": "a", "bytes": 0, "hash": "", "content_type": openstack.FOLDER}]
+        body = json.dumps(entries).encode()
+        self.send_response(200)
+        self.send_header("X-Storage-Url", f"http://127.0.0.1:{self.server.server_port}/v1/a")
+        self.send_header("X-Auth-Token", "token")
+        self.send_header("Content-Length", f"{len(body)}")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
+def test_a_listing_that_does_not_end_is_left(loopback, monkeypatch, tmp_path):
+    monkeypatch.setattr(limits, "MOST_PAGES", 5)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        there = {
+            "auth_url": f"http://127.0.0.1:{server.server_port}/auth/v1.0",
+            "username": "a",
+            "password": "b",
+            "region": "c",
+            "container": "d",
+        }
+
+        with pytest.raises(StorageRefused, match=r"does not end.*file_prefix"):
+            run("import", tmp_path, {**there, "file_prefix": "a"})
+        server.shutdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +27,9 @@ class Bucket:
 
     def __init__(self, client: Any, name: str) -> None:
         self.client, self.name = client, name
-        client.create_bucket(Bucket=name)
+        # Swift's may have it as a container.
+        with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+            client.create_bucket(Bucket=name)
 
     def put(self, key: str, content: bytes) -> None:
         self.client.put_object(Bucket=self.name, Key=key, Body=content)

@@ -50,10 +50,14 @@ def test_the_first_address_that_answers_is_taken(names, loopback, monkeypatch):
         "getaddrinfo",
         lambda host, *rest, **more: found if host == "a.test" else asked(host, *rest, **more),
     )
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
-        port = listener.getsockname()[1]
-
-        with dialing.connect("a.test", port, usual=reach.SFTP) as line:
+    with socket.socket() as silent:
+        # Nobody answers there, nor takes the number meanwhile.
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        with (
+            socket.create_server(("::1", port), family=socket.AF_INET6),
+            dialing.connect("a.test", port, usual=reach.SFTP) as line,
+        ):
             assert line.getpeername()[:2] == ("::1", port)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -46,11 +47,12 @@ def test_folders_without_end_end():
         list(walk("f", lambda _: [Entry("again", is_folder=True)]))
 
 
-def test_listings_without_end_end(monkeypatch):
+@pytest.mark.parametrize("entry", [Entry("a"), Entry(".."), None])
+def test_listings_without_end_end(entry, monkeypatch):
     monkeypatch.setattr(folders, "MAX_ENTRIES", 10)
 
     with pytest.raises(TooMuchOutput):
-        list(walk("f", lambda _: iter(lambda: Entry("a"), None)))
+        list(walk("f", lambda _: itertools.repeat(entry)))
 
 
 @pytest.mark.parametrize(

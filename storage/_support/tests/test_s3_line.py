@@ -9,7 +9,7 @@ import pytest
 
 from jobs.contract.errors import StorageRefused, StorageUnreachable
 from storage import s3
-from storage._support import s3_line
+from storage._support import limits, s3_line
 from storage._support.place import Item
 
 
@@ -111,7 +111,7 @@ def test_a_list_that_is_cut_is_asked_for_again(place, peer):
 
 
 def test_a_list_whose_pages_do_not_end_is_left(place, peer, monkeypatch):
-    monkeypatch.setattr(s3, "MOST_PAGES", 5)
+    monkeypatch.setattr(limits, "MOST_PAGES", 5)
 
     def says():
         token = f"<NextContinuationToken>{len(peer.heard)}</NextContinuationToken>"
