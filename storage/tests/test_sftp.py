@@ -238,8 +238,9 @@ class TestSFTP(ProviderContract):
 
         with pytest.raises(StorageRefused, match=r"not allowed to read.*secret\.txt.*Check file"):
             self.bring(tmp_path, location, file=f"{root}/secret.txt")
-        with pytest.raises(StorageRefused, match=r"not allowed to write to.*new\.txt.*Check file"):
-            self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/new.txt")
+        for name in ("new.txt", "new folder/new.txt"):
+            with pytest.raises(StorageRefused, match=r"not allowed to write to.*new\.txt.*Check file"):
+                self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/{name}")
 
     def test_new_files_have_the_permissions_of_the_server(self, location, peer, root, tmp_path):
         self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/a")
