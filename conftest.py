@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deploy.servers.azurite import Azurite
     from deploy.servers.gcs import Gcs
     from deploy.servers.moto import Moto
+    from deploy.servers.swift import Swift
     from jobs.models import Account
 
 pytest_plugins = ["deploy.servers.fixtures"]
@@ -42,9 +43,10 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(FOLDER if HELPER else TOP, ignore_errors=True)
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where there are several processes, let one have the whole stack, and each module stay in one."""
+    # First of all hooks: xdist's own reads what this one writes.
     for item in items:
         drives = item.get_closest_marker("stack") or item.get_closest_marker("attack")
         item.add_marker(pytest.mark.xdist_group("stack" if drives else item.nodeid.partition("::")[0]))
@@ -136,6 +138,14 @@ def bucket(settings: SettingsWrapper, moto: Moto) -> str:
     from jobs.tests import buckets
 
     return buckets.use(settings, moto, direct="uploads,downloads")
+
+
+@pytest.fixture
+def strict(settings: SettingsWrapper, swift: Swift) -> None:
+    """Keep files in a bucket that looks at signatures."""
+    from jobs.tests import buckets
+
+    buckets.use_swift(settings, swift)
 
 
 @pytest.fixture

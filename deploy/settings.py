@@ -373,5 +373,7 @@ LOGGING = {
         # It logs whole URLs, and some hold a signature.
         "urllib3": {"level": "WARNING"},
         "azure": {"level": "WARNING"},
+        # Every object that is not there, with how its token begins.
+        "swiftclient": {"level": "WARNING"},
     },
 }

@@ -84,7 +84,9 @@ class JobDraft:
 
 class _Problems(dict[str, list[str]]):
     def add(self, key: str, text: str) -> None:
-        self.setdefault(key, []).append(text)
+        said = self.setdefault(key, [])
+        if text not in said:
+            said.append(text)
 
     def refuse(self) -> None:
         if not self:
@@ -209,7 +211,8 @@ def _task(
     }
     _read_inputs(records[0], entry, draft, problems, prefix=prefix)
     choice = choosing.choose(draft.operation, common)
-    draft.payload |= choice.read
+    filename = {"filename": common["filename"]} if common["filename"] else {}
+    draft.payload |= choice.read | filename
     for option_name, text in (*choice.problems.items(), *terms.problems.items()):
         problems.add(f"{prefix}{option_name}", text)
     meant = choice.records or records

@@ -59,8 +59,6 @@ class FTP:
 
     def store(self, source: Path, key: str, advance: Advance) -> None:
         """Put a file beside its name, then rename it."""
-        if key.endswith("/"):
-            raise refusals.refused(f"{key!r} is the name of a folder", self._field)
         temporary = self._unfinished.beside(key)
         with source.open("rb") as file, self._sentences(key, "write to"):
             try:

@@ -315,6 +315,8 @@ def _unreadable() -> StorageRefused:
 
 
 def _auth_url(text: str) -> str:
+    text = text.strip()
+    text = text if "://" in text else f"https://{text}"
     try:
         target = urls.parse(text).target
     except urls.InvalidURL:

@@ -63,8 +63,6 @@ class SFTP:
 
     def store(self, source: Path, key: str, advance: Advance) -> None:
         """Put a file beside its name, then rename it."""
-        if key.endswith("/"):
-            raise refusals.refused(f"{key!r} is the name of a folder", self._field)
         temporary = self._unfinished.beside(key)
         with source.open("rb") as file, self._sentences(key, "write to"):
             upload = _Upload(self._field, file, source.stat().st_size, key, temporary, advance)
@@ -242,8 +240,12 @@ def _make_folders(session: Session, folder: str) -> None:
             # Quicker than to ask first: there is seldom more than one to make.
             session.make_folder(path)
         except Refusal:
-            if number == len(parts) and not session.facts(path).is_folder:
-                raise
+            if number < len(parts):
+                continue
+            with suppress(Refusal):
+                if session.facts(path).is_folder:
+                    return
+            raise
 
 
 def _sent(key: str) -> bytes:

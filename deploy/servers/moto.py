@@ -47,7 +47,7 @@ def moto(folder: Path) -> Iterator[Moto]:
     folder.mkdir(parents=True, exist_ok=True)
     served = Moto(starting.free_port())
     with starting.running(
-        [starting.PYTHON / "moto_server", "-H", "127.0.0.1", "-p", f"{served.port}"],
+        [starting.PYTHON / "python", "-m", "moto.server", "-H", "127.0.0.1", "-p", f"{served.port}"],
         log=folder / "moto.log",
         ready=partial(starting.listens, served.port),
         environment={"TMPDIR": f"{folder}", "S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"},

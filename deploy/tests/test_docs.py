@@ -13,17 +13,19 @@ from jobs import intake
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.name for path in ROOT.glob("*.md"))
+DOCS = sorted(f"{path.relative_to(ROOT)}" for path in (ROOT / "docs").rglob("*.md"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, *DOCS])
 def test_links_lead_somewhere(page):
     text = (ROOT / page).read_text()
+    folder = (ROOT / page).parent
     headings = {
         re.sub(r"[^\w\- ]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)
     }
 
     for target in re.findall(r"\]\(([^)]+)\)", text):
-        assert target.startswith("#") or (ROOT / target).exists(), target
+        assert target.startswith(("#", "https://")) or (folder / target).exists(), target
         assert not target.startswith("#") or target[1:] in headings, target
 
 
@@ -43,20 +45,29 @@ def test_paths_exist(page):
         assert (ROOT / path).exists() or Path(path).stem == "x" or "test_x" in path, path
 
 
-def test_the_readme_s_job_is_one_we_take(owner):
-    [payload] = re.findall(r"-d '(\{.+?\})'", (ROOT / "README.md").read_text(), re.S)
+@pytest.mark.parametrize(
+    ("page", "jobs"),
+    [
+        ("README.md", [["import/raw", "convert", "export/url"]]),
+        ("docs/http.md", [["import/url", "convert", "export/url"], ["import/raw", "export/upload"]]),
+        ("docs/storage/s3.md", [["import/s3", "convert", "export/s3"]]),
+        ("docs/storage/azure-blob.md", [["import/azure/blob", "convert", "export/azure/blob"]]),
+        ("docs/storage/openstack.md", [["import/openstack", "convert", "export/openstack"]]),
+        ("docs/storage/sftp.md", [["import/sftp", "convert", "export/sftp"]]),
+        ("docs/storage/ftp.md", [["import/ftp", "convert", "export/ftp"]]),
+    ],
+)
+def test_the_jobs_of_a_page_are_ones_we_take(page, jobs, owner):
+    text = (ROOT / page).read_text()
+    for name, value in re.findall(r"^([A-Z]+)='(\".+?)'$", text, re.S | re.M):
+        text = text.replace(f"'\"${name}\"'", value)
 
-    draft = intake.parse_job(json.loads(payload), owner=owner)
+    drafts = [
+        intake.parse_job(json.loads(payload), owner=owner)
+        for payload in re.findall(r"-d '(\{.+?\})'", text, re.S)
+    ]
 
-    assert [task.operation for task in draft.tasks] == ["import/raw", "convert", "export/url"]
-
-
-def test_the_put_of_the_page_is_a_job_we_take(owner):
-    [payload] = re.findall(r"-d '(\{.+?\})'", (ROOT / "docs" / "http.md").read_text(), re.S)
-
-    draft = intake.parse_job(json.loads(payload), owner=owner)
-
-    assert [task.operation for task in draft.tasks] == ["import/raw", "export/upload"]
+    assert [[task.operation for task in draft.tasks] for draft in drafts] == jobs
 
 
 @pytest.mark.parametrize("path", reference.pages(), ids=lambda path: path.name)

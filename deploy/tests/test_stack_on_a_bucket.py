@@ -87,6 +87,8 @@ def test_what_is_kept_long_enough_leaves_the_bucket(stack, objects):
 
     with contextlib.closing(sqlite3.connect(stack.data_dir / "athanor.sqlite3", timeout=20)) as database:
         database.execute("UPDATE jobs_job SET ended_at = '2020-01-01 00:00:00'")
+        # Uploads have no job.
+        database.execute("UPDATE jobs_task SET ended_at = '2020-01-01 00:00:00' WHERE job_id IS NULL")
         database.commit()
 
     until(lambda: not objects())

@@ -49,6 +49,8 @@ def claim(queue: str, *, worker: str, host_name: str, tools: Tools) -> Task | No
         if candidate is None:
             return None
         version = candidate.pin or next(iter(mine.get(candidate.engine or "", ())), None)
+        # Who waits shows 100, as the vendor's do.
+        percent = candidate.percent if candidate.hop else 0
         with transaction.atomic():
             lock(candidate.job_id)
             free = Task.objects.filter(pk=candidate.pk, status__in=sources(Status.PROCESSING))
@@ -61,7 +63,7 @@ def claim(queue: str, *, worker: str, host_name: str, tools: Tools) -> Task | No
                 host_name=host_name,
                 engine_version=version,
                 started_at=Coalesce("started_at", Now()),
-                percent=F("percent") if candidate.hop else 0,
+                percent=percent,
                 message=None,
                 suspect=None,
             )
@@ -72,6 +74,7 @@ def claim(queue: str, *, worker: str, host_name: str, tools: Tools) -> Task | No
         if rows:
             candidate.status = Status.PROCESSING
             candidate.attempt += 1
+            candidate.percent = percent
             candidate.engine_version = version
             return candidate
 

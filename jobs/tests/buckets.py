@@ -31,6 +31,21 @@ def made(moto: Any, *, direct: str = "") -> tuple[str, str]:
     return f"s3://{name}/here?endpoint={moto.endpoint}&direct={direct}", name
 
 
+def use_swift(settings: SettingsWrapper, swift: Any) -> None:
+    """Let files be kept in a new bucket of Swift's."""
+    import boto3
+
+    name = f"files-{uuid.uuid4().hex}"
+    keys = {"aws_access_key_id": swift.s3_access_key, "aws_secret_access_key": swift.s3_secret_key}
+    boto3.client("s3", endpoint_url=swift.s3_endpoint, region_name=swift.s3_region, **keys).create_bucket(
+        Bucket=name
+    )
+    text = f"s3://{name}/here?endpoint={swift.s3_endpoint}&region={swift.s3_region}&direct=downloads"
+    settings.ATHANOR_FILE_STORE = address.read(text)
+    settings.ATHANOR_FILE_STORE_ACCESS_KEY = swift.s3_access_key
+    settings.ATHANOR_FILE_STORE_SECRET_KEY = swift.s3_secret_key
+
+
 def use_azure(settings: SettingsWrapper, azurite: Any) -> None:
     """Let files be kept in a new container."""
     from azure.storage.blob import BlobServiceClient

@@ -22,7 +22,7 @@ OTHER = uuid.UUID("00000000-0000-4000-8000-0000000000bb")
 SIZES = [0, 1, parts.PART - 1, parts.PART, parts.PART + 1, 3 * parts.PART + 5]
 
 
-@pytest.fixture(params=["local", "bucket", "azure", "google"], autouse=True)
+@pytest.fixture(params=["local", "bucket", "strict", "azure", "google"], autouse=True)
 def store(request):
     request.getfixturevalue(request.param)
 
@@ -170,7 +170,7 @@ def test_a_store_gives_a_link_of_its_own_or_none(made, request):
 
     kind = request.node.callspec.params["store"]
     assert (url is None) is (kind == "local")
-    if kind in {"bucket", "azure"}:
+    if kind in {"bucket", "strict", "azure"}:
         answer = httpx.get(url, headers={"Range": "bytes=10-19"})
         assert (answer.status_code, answer.content) == (206, content[10:20])
         assert answer.headers["content-type"] == "application/pdf"

@@ -226,6 +226,18 @@ def test_contents_leave_the_payload(owner):
     assert "the text" not in f"{draft.payload}"
 
 
+def test_a_filename_that_is_a_number_is_text(owner):
+    draft = intake.parse_task("import/raw", {"file": "a", "filename": 2026}, owner=owner)
+
+    assert draft.payload["filename"] == "2026"
+
+
+def test_a_problem_is_told_once(owner):
+    tasks = {"a": {"operation": "import/raw", "file": "a", "filename": ["a"]}}
+
+    assert problems({"tasks": tasks}, owner) == {"tasks.a.filename": ["The filename must be a string."]}
+
+
 def test_an_empty_content_is_a_content(owner):
     assert intake.parse_task("import/raw", {"file": "", "filename": "a.txt"}, owner=owner).contents == {
         "file": ""

@@ -18,7 +18,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def host(text: str) -> str:
     """Check an option that names a host or holds an address; an IPv6 one may stand in brackets."""
     name = text.strip().removeprefix("[").removesuffix("]")
-    if not name or _CONTROL.search(name) or re.search(r"[\s/@\[\]]", name) or len(name) > 253:
+    # An IPv6 address has more colons than one, which is that of a port.
+    stray = _CONTROL.search(name) or re.search(r"[\s/@\[\]]|^[^:]*:[^:]*$", name)
+    if not name or stray or len(name) > 253:
         raise OptionProblem("The host must be a name or an address, without protocol, port and path.")
     return name
 

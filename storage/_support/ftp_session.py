@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import ftplib
 import hashlib
 import re
@@ -11,17 +10,20 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
 from jobs.contract import outbound, reach
+from jobs.contract.errors import AddressRefused, StorageUnreachable
 
 from . import dialing, refusals
 from .dialing import IDLE_SECONDS
 from .folders import Entry
+from .ftp_listing import Facts, facts_of, guessed, listed, number
 
 PIECE = 256 * 1024
 LOOK_SECONDS = 0.25
+MOST_PORTS = 5
+"""How many ports a server may offer for one file before we give up."""
 MAX_LINES = 1000
 """Of one answer."""
 MAX_LINE = 8 * 1024
@@ -31,12 +33,6 @@ A = TypeVar("A")
 T = TypeVar("T")
 _FINAL = {"430", "452"}
 """Of the codes that tell to try again later: a wrong login, and no room."""
-# What ls prints, and what Windows does.
-_UNIX = re.compile(
-    r"(?P<kind>[-dlbcps])[-rwxsStTlL]{9}[.+@]?\s+\d+\s+\S+(?:\s+\S+)?\s+(?P<size>\d+)"
-    r"\s+\S+\s+\d{1,2}\s+(?:\d{4}|\d{1,2}:\d{2}) (?P<name>.+)"
-)
-_DOS = re.compile(r"[-\d]{8,10}\s+\d\d:\d\d(?:[AP]M)?\s+(?:(?P<kind><DIR>)|(?P<size>\d+))\s+(?P<name>.+)")
 
 
 class Broken(Exception):
@@ -58,29 +54,6 @@ class Refusal(Exception):
     def is_about_permission(self) -> bool:
         """Whether its words say so; the code is the same for what is missing."""
         return bool(re.search(r"permi|denied|allowed|access|privilege", f"{self}", re.IGNORECASE))
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a server tells of a file."""
-
-    is_folder: bool
-    size: int | None
-    time: str
-    """UTC, as digits; empty when it tells none."""
-
-    @property
-    def version(self) -> str:
-        """Changes when the file does: seconds are all that most servers have."""
-        return f"{self.time}-{self.size}"
-
-    @property
-    def modified(self) -> float:
-        """The time in seconds since 1970."""
-        try:
-            return calendar.timegm(time.strptime(self.time[:14], "%Y%m%d%H%M%S"))
-        except ValueError:
-            return 0.0
 
 
 class Session(ftplib.FTP):
@@ -126,8 +99,8 @@ class Session(ftplib.FTP):
         with self._sentences():
             if "MLST" in self.features:
                 answer = self.sendcmd(f"MLST {path}").split("\n")
-                told = _told(answer[1].lstrip().partition(" ")[0]) if len(answer) > 1 else {}
-                return Facts(told.get("type") == "dir", _number(told.get("size")), told.get("modify", ""))
+                told = facts_of(answer[1].lstrip().partition(" ")[0]) if len(answer) > 1 else {}
+                return Facts(told.get("type") == "dir", number(told.get("size")), told.get("modify", ""))
             try:
                 size = self._size(path)
             except ftplib.error_perm:
@@ -145,7 +118,7 @@ class Session(ftplib.FTP):
         with self._sentences():
             self.cwd(folder or ".")
         for line in self._lines("MLSD" if is_machine else "LIST"):
-            yield _listed(line) if is_machine else _guessed(line)
+            yield listed(line) if is_machine else guessed(line)
         with self._sentences():
             self.cwd(self._home)
 
@@ -228,14 +201,26 @@ class Session(ftplib.FTP):
         return (self._wrapped(data) if self._tls else data), size
 
     def makepasv(self) -> tuple[str, int]:
-        """Return where to connect for a file: always the server itself, whatever address it names."""
+        """Return where to connect for a file: always the server itself, whatever address it names.
+
+        Many servers offer any port above 1023. One that nothing may connect to is passed over for the next.
+        """
         host = self._line.getpeername()[0]
-        try:
-            port = ftplib.parse229(self.sendcmd("EPSV"), self._line.getpeername())[1]
-        except ftplib.error_perm:
-            port = ftplib.parse227(self.sendcmd("PASV"))[1]
-        outbound.decide(host, port, usual=frozenset())
+        for left in reversed(range(MOST_PORTS)):
+            port = self._offered_port()
+            try:
+                outbound.decide(host, port, usual=frozenset())
+                break
+            except AddressRefused:
+                if not left:
+                    raise
         return host, port
+
+    def _offered_port(self) -> int:
+        try:
+            return ftplib.parse229(self.sendcmd("EPSV"), self._line.getpeername())[1]
+        except ftplib.error_perm:
+            return ftplib.parse227(self.sendcmd("PASV"))[1]
 
     @property
     def _line(self) -> socket.socket:
@@ -249,7 +234,13 @@ class Session(ftplib.FTP):
             self._tls = _context(self._pin)
             line = self._wrapped(line)
         self._listen(line)
-        self.welcome = self.getresp()
+        try:
+            self.welcome = self.getresp()
+        except TimeoutError as error:
+            # Perhaps it waits for us to begin with TLS.
+            raise StorageUnreachable(
+                f"The server at {self.host} did not greet. Check host, port and tls."
+            ) from error
         if tls == "explicit":
             try:
                 self.voidcmd("AUTH TLS")
@@ -271,6 +262,12 @@ class Session(ftplib.FTP):
         except ssl.SSLCertVerificationError as error:
             raise refusals.refused(
                 f"The certificate is not valid: {error.verify_message}", "certificate"
+            ) from error
+        except ssl.SSLEOFError:
+            raise
+        except ssl.SSLError as error:
+            raise refusals.refused(
+                f"It does not speak TLS as we do, {error.reason}", "tls", "port"
             ) from error
         shown = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
         if self._pin and shown != self._pin:
@@ -300,7 +297,7 @@ class Session(ftplib.FTP):
             raise refusals.credentials("username", "password") from error
 
     def _size(self, path: str) -> int | None:
-        return _number(self.sendcmd(f"SIZE {path}")[3:].strip())
+        return number(self.sendcmd(f"SIZE {path}")[3:].strip())
 
     def _data(self, command: str, at: int) -> socket.socket:
         if at and not self.resumes:
@@ -357,30 +354,3 @@ def _context(pin: str) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _told(facts: str) -> dict[str, str]:
-    pairs = (fact.partition("=") for fact in facts.split(";"))
-    return {name.lower(): value.lower() for name, _, value in pairs}
-
-
-def _listed(line: str) -> Entry | None:
-    facts, _, name = line.partition(" ")
-    told = _told(facts)
-    if told.get("type") not in {"file", "dir"}:
-        return None
-    size = _number(told.get("size"))
-    is_folder = told["type"] == "dir"
-    return Entry(name, is_folder, size, Facts(is_folder, size, told.get("modify", "")).version)
-
-
-def _guessed(line: str) -> Entry | None:
-    """Read a line meant for people; what cannot be read is no file."""
-    found = _UNIX.fullmatch(line) or _DOS.fullmatch(line)
-    if not found or found["kind"] not in {"-", "d", "<DIR>", None}:
-        return None
-    return Entry(found["name"], found["kind"] in {"d", "<DIR>"}, _number(found["size"]))
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else None

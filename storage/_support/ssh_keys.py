@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jobs.contract import OptionProblem
+from jobs.contract.errors import StorageRefused
 
 from . import refusals
 
@@ -40,23 +41,23 @@ def private(text: str, passphrase: str | None) -> paramiko.PKey:
 
     kind, data = _armoured(text)
     if kind == "ENCRYPTED PRIVATE KEY":
-        raise _unread("An encrypted key must be in OpenSSH's format: ssh-keygen -p -f KEY rewrites it")
+        raise _unread("is encrypted, and so must be in OpenSSH's format: ssh-keygen -p -f KEY rewrites it")
     is_openssh = kind == "OPENSSH PRIVATE KEY"
     if is_openssh and _rounds(data) > MAX_ROUNDS:
-        raise _unread(f"A key's passphrase may take at most {MAX_ROUNDS} rounds")
+        raise _unread(f"may take at most {MAX_ROUNDS} rounds to open")
     load = serialization.load_ssh_private_key if is_openssh else serialization.load_pem_private_key
     try:
         try:
             key = load(data, passphrase.encode() if passphrase else None)
         except TypeError as error:
             if not passphrase:
-                raise refusals.credentials("passphrase") from error
+                raise _unread("is encrypted. Give its passphrase") from error
             # A passphrase for a key that needs none does no harm.
             key = load(data, None)
     except (ValueError, UnsupportedAlgorithm) as error:
         if passphrase:
             raise refusals.credentials("private_key", "passphrase") from error
-        raise _unread("The private_key cannot be read") from error
+        raise _unread("cannot be read. Give the whole of it, with its BEGIN and END lines") from error
     return _of_paramiko(key)
 
 
@@ -91,7 +92,7 @@ def _digest(blob: bytes) -> str:
 def _armoured(text: str) -> tuple[str, bytes]:
     found = _ARMOUR.search(text.replace("\\n", "\n").replace("\r", ""))
     if not found:
-        raise _unread("It must begin with a line such as '-----BEGIN OPENSSH PRIVATE KEY-----'")
+        raise _unread("must begin with a line such as '-----BEGIN OPENSSH PRIVATE KEY-----'")
     kind, inside = found.groups()
     body = inside.strip("\n")
     if "\n" not in body:
@@ -134,8 +135,8 @@ def _of_paramiko(key: object) -> paramiko.PKey:
                 serialization.NoEncryption(),
             ).decode()
             return wanted.from_private_key(io.StringIO(text))
-    raise _unread("It must be an ed25519, ecdsa or rsa key")
+    raise _unread("must be an ed25519, ecdsa or rsa key")
 
 
-def _unread(words: str) -> Exception:
-    return refusals.refused(words, "private_key")
+def _unread(words: str) -> StorageRefused:
+    return StorageRefused(f"The private_key {words}.")

@@ -117,8 +117,12 @@ class _Provider:
         :raises StorageRefused: when the storage says no.
         :raises StorageUnreachable: when it does not answer, or breaks off again and again.
         """
+        one = work.options[self.one]
+        if one and one.endswith("/"):
+            # As an object it would look like a folder's mark, which imports pass over.
+            raise refusals.refused(f"{one!r} is the name of a folder, which {self.many} takes", self.one)
         wanted = keys.for_files(
-            work.options[self.one],
+            one,
             work.options[self.many],
             work.names,
             work.folders,

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ import pytest
 from jobs.contract import OptionProblem
 from jobs.contract.errors import AddressRefused, StorageRefused, StorageUnreachable
 from storage import ftp
-from storage._support import ftp_session
+from storage._support import dialing, ftp_listing
 from storage._support.folders import Entry
 
 from .contract import ProviderContract
@@ -168,6 +169,17 @@ class TestFTP(ProviderContract):
         with pytest.raises(StorageRefused, match="Check tls"):
             self.bring(tmp_path, location | {"tls": "explicit"}, file=f"{root}/a")
 
+    def test_a_server_without_tls_from_the_first_byte_is_refused(self, lying, tmp_path):
+        with pytest.raises(StorageRefused, match="Check tls and port"):
+            self.bring(tmp_path, self.at(lying) | {"tls": "implicit"}, file="a")
+
+    def test_a_server_that_waits_for_tls_is_told_as_such(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(dialing, "IDLE_SECONDS", 0.2)
+        silent = socket.create_server(("127.0.0.1", 0))
+
+        with silent, pytest.raises(StorageUnreachable, match="Check host, port and tls"):
+            self.bring(tmp_path, {"host": "127.0.0.1", "port": silent.getsockname()[1]}, file="a")
+
     @pytest.mark.parametrize("text", ["00", "x" * 64, "SHA1:" + "0" * 40])
     def test_what_is_no_fingerprint_is_refused_at_intake(self, text, location):
         with pytest.raises(OptionProblem, match="certificate"):
@@ -217,6 +229,20 @@ class TestFTP(ProviderContract):
         with pytest.raises(AddressRefused):
             self.bring(tmp_path, self.at(lying), file="a")
 
+    def test_a_port_that_is_none_for_files_is_passed_over(self, lying, tmp_path):
+        data = socket.create_server(("127.0.0.1", 0))
+        ports = iter([6000, 6379, data.getsockname()[1]])
+        lying.says |= {"EPSV": lambda: f"229 Go (|||{next(ports)}|)", "SIZE": "213 0"}
+        lying.says["RETR"] = "150 here\r\n226 done"
+
+        def give():
+            data.accept()[0].close()
+
+        threading.Thread(target=give, daemon=True).start()
+
+        assert self.bring(tmp_path, self.at(lying), file="a") == {"a": b""}
+        data.close()
+
     @pytest.mark.parametrize("answer", ["213", "213 5", "x" * 100_000, "213-\r\n" + "213-more\r\n" * 2000])
     def test_answers_that_make_no_sense_are_refused(self, answer, lying, tmp_path):
         lying.says |= {"SIZE": answer, "EPSV": "229 Go wherever", "PASV": "227 nowhere"}
@@ -258,7 +284,7 @@ class Liar:
     """A server that says what it is told to."""
 
     def __init__(self) -> None:
-        self.says = {
+        self.says: dict[str, str | Callable[[], str]] = {
             "USER": "331 go on",
             "PASS": "230 in",
             "TYPE": "200 yes",
@@ -281,12 +307,12 @@ class Liar:
                 threading.Thread(target=self._talk, args=(line,), daemon=True).start()
 
     def _talk(self, line: socket.socket) -> None:
-        with suppress(OSError), line, line.makefile("r") as lines:
+        with suppress(OSError), line, line.makefile("r", errors="replace") as lines:
             line.sendall(b"220 hello\r\n")
             for asked in lines:
                 self.heard.append(asked.strip())
-                answer = self.says.get(asked.split()[0], "550 no")
-                line.sendall(f"{answer}\r\n".encode())
+                answer = self.says.get((asked.split() or [""])[0], "550 no")
+                line.sendall(f"{answer if isinstance(answer, str) else answer()}\r\n".encode())
 
 
 @pytest.mark.parametrize(
@@ -305,7 +331,7 @@ class Liar:
     ],
 )
 def test_listings_for_people_are_read(line, entry):
-    assert ftp_session._guessed(line) == entry
+    assert ftp_listing.guessed(line) == entry
 
 
 @pytest.mark.parametrize(
@@ -314,10 +340,11 @@ def test_listings_for_people_are_read(line, entry):
         ("type=file;size=5;modify=20200101000000; a b", Entry("a b", False, 5, "20200101000000-5")),
         ("Type=dir;modify=20200101000000; sub", Entry("sub", True, None, "20200101000000-None")),
         ("type=cdir;modify=20200101000000; .", None),
+        (f"type=file;size={"'9' * 5000"}; a", Entry("a", False, None, "-None")),
         ("type=OS.unix=slink:/etc; link", None),
         ("size=5; a", None),
         ("nonsense", None),
     ],
 )
 def test_listings_for_machines_are_read(line, entry):
-    assert ftp_session._listed(line) == entry
+    assert ftp_listing.listed(line) == entry

@@ -19,7 +19,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 from swiftclient import client
 
-from jobs.contract import urls
+from jobs.contract import OptionProblem, urls
 from jobs.contract.errors import StorageRefused
 from storage import openstack
 from storage._support import limits
@@ -311,6 +311,29 @@ def test_a_token_that_ends_in_between_is_replaced(known, swift, here, tmp_path):
 
 
 # --- Decisions
+
+
+def _auth_url(text):
+    return next(option for option in openstack.OPERATIONS[0].options if option.name == "auth_url").read(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    # Clients' own tests send the last, and expect that it is taken.
+    [
+        ("https://x/v3", "https://x/v3"),
+        ("x:5000", "https://x:5000"),
+        ("some-auth-url", "https://some-auth-url"),
+    ],
+)
+def test_an_auth_url_without_a_scheme_is_https(given, read):
+    assert _auth_url(given) == read
+
+
+@pytest.mark.parametrize("text", ["ftp://x", "a b", "https://x?y=1"])
+def test_what_is_no_auth_url_is_refused_at_intake(text):
+    with pytest.raises(OptionProblem, match="auth_url"):
+        _auth_url(text)
 
 
 @pytest.mark.parametrize(

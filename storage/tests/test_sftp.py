@@ -139,15 +139,20 @@ class TestSFTP(ProviderContract):
     def test_a_key_that_needs_another_passphrase_is_refused(self, sshd, location, root, tmp_path):
         location["private_key"] = sshd.private_key(passphrase="only ours")
 
-        with pytest.raises(StorageRefused, match="Check passphrase"):
+        with pytest.raises(StorageRefused, match="Give its passphrase"):
             self.bring(tmp_path, location, file=f"{root}/a")
         with pytest.raises(StorageRefused, match="Check private_key and passphrase"):
             self.bring(tmp_path, location | {"passphrase": "wrong"}, file=f"{root}/a")
 
     @pytest.mark.parametrize("text", ["hello", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END"])
     def test_what_is_no_key_is_refused(self, text, location, root, tmp_path):
-        with pytest.raises(StorageRefused, match="Check private_key"):
+        with pytest.raises(StorageRefused, match=r"^The private_key (must begin|cannot be read)"):
             self.bring(tmp_path, location | {"private_key": text}, file=f"{root}/a")
+
+    @pytest.mark.parametrize("host", ["sftp.example.com:22", "sftp://a", "a/b", "me@a", "", "[::1]:22"])
+    def test_a_host_is_a_host_alone(self, host, location):
+        with pytest.raises(OptionProblem, match="host"):
+            self.options("import", location | {"host": host})
 
     # --- Whose server it is
 
@@ -233,8 +238,9 @@ class TestSFTP(ProviderContract):
 
         with pytest.raises(StorageRefused, match=r"not allowed to read.*secret\.txt.*Check file"):
             self.bring(tmp_path, location, file=f"{root}/secret.txt")
-        with pytest.raises(StorageRefused, match=r"not allowed to write to.*new\.txt.*Check file"):
-            self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/new.txt")
+        for name in ("new.txt", "new folder/new.txt"):
+            with pytest.raises(StorageRefused, match=r"not allowed to write to.*new\.txt.*Check file"):
+                self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/{name}")
 
     def test_new_files_have_the_permissions_of_the_server(self, location, peer, root, tmp_path):
         self.put(tmp_path, location, {"a": b"1"}, file=f"{root}/a")

@@ -137,6 +137,14 @@ def test_a_file_is_called_by_its_key_or_as_the_customer_says(tmp_path):
     assert bring(memory, tmp_path, key="a/b.txt", filename="c.txt") == {"c.txt": b"1"}
 
 
+def test_a_file_is_not_put_under_the_name_of_a_folder(tmp_path):
+    memory = Memory()
+
+    with pytest.raises(StorageRefused, match=r"folder, which key_prefix takes.*Check key"):
+        put(memory, tmp_path, key="a/")
+    assert not memory.objects
+
+
 def test_objects_that_stand_for_folders_are_left_out(tmp_path):
     memory = Memory({"a/": b"", "a/b/": b"", "a/b/c.txt": b"1"})
 

@@ -50,6 +50,11 @@ def test_a_lease_is_extended_when_it_is_time(task):
     assert task.lease_until > soon
 
 
+def test_a_claimed_task_has_come_nowhere_yet(task):
+    # Those that wait show 100.
+    assert task.percent == 0
+
+
 def test_progress_is_told(task):
     run = run_of(task)
     run.progress(40, "half way")

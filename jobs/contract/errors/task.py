@@ -202,8 +202,8 @@ class AddressRefused(TaskError):
 
     code = "ADDRESS_REFUSED"
     message = (
-        "This service does not connect to the address that the url or host leads to."
-        " Use a public one, or ask the operator to allow it."
+        "This service does not connect to the address or port that the url, endpoint or host leads to."
+        " Use a public address and a usual port, or ask the operator to allow it."
     )
 
 
