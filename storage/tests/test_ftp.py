@@ -340,7 +340,7 @@ def test_listings_for_people_are_read(line, entry):
         ("type=file;size=5;modify=20200101000000; a b", Entry("a b", False, 5, "20200101000000-5")),
         ("Type=dir;modify=20200101000000; sub", Entry("sub", True, None, "20200101000000-None")),
         ("type=cdir;modify=20200101000000; .", None),
-        (f"type=file;size={"'9' * 5000"}; a", Entry("a", False, None, "-None")),
+        ("type=file;size=" + "9" * 5000 + "; a", Entry("a", False, None, "-None")),
         ("type=OS.unix=slink:/etc; link", None),
         ("size=5; a", None),
         ("nonsense", None),
