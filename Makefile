@@ -27,7 +27,7 @@ servers: setup
 
 test: check servers ## all checks and all tests
 	@echo "== pytest"
-	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadscope
 
 test-storage: servers ## every storage provider with its real server, and the table of what came of it
 	@CI=true $(PYTHON) -m deploy.storage_matrix

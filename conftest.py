@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import django
 import pytest
@@ -43,16 +43,16 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(FOLDER if HELPER else TOP, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where there are several processes, let one have the whole stack, and each module stay in one."""
-    # First of all hooks: xdist's own reads what this one writes.
-    for item in items:
-        drives = item.get_closest_marker("stack") or item.get_closest_marker("attack")
-        item.add_marker(pytest.mark.xdist_group("stack" if drives else item.nodeid.partition("::")[0]))
-    if HELPER:
-        # The longest of all first.
-        items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "stack")
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where there are several processes, let one have all that drives a stack, and each module stay in one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            module = nodeid.partition("::")[0]
+            return "deploy/tests" if module.startswith("deploy/tests/") else module
+
+    return Scheduling(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
