@@ -44,7 +44,7 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where there are several processes, let one have all that drives a stack, and each module stay in one."""
+    """Where there are several processes, let one have what drives stacks, and keep modules whole."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
