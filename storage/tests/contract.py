@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -399,6 +400,16 @@ class ProviderContract:
         assert peer.get(f"{root}/a.bin") == content
         assert peer.keys(root) == {f"{root}/a.bin"}
         assert peer.litter(root) == []
+
+    def test_no_room_on_our_side_is_not_blamed_on_the_storage(self, location, peer, root, tmp_path):
+        peer.put(f"{root}/a.bin", os.urandom(LARGE))
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (MB, hard))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                self.bring(tmp_path, location, **{self.one: f"{root}/a.bin"})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     def test_an_upload_told_to_stop_leaves_nothing(self, location, peer, root, tmp_path, moving):
         stopping = threading.Event()
