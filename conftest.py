@@ -55,6 +55,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Scheduling(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Let what a test was heard to say pass from process to process, half characters too."""
+    report: Any = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [tool for mark in item.iter_markers("needs") for tool in mark.args]
     missing = [tool for tool in wanted if not (shutil.which(tool) or Path(tool).is_file())]
