@@ -25,8 +25,8 @@ MAX_PACKET = 256 * 1024
 MAX_GREETING = 64 * 1024
 MAX_AHEAD = 16 * 1024 * 1024
 """Bytes a server may send that nobody has read yet; one that keeps to the window sends 2 MiB."""
-# Fastest first: the rest is Python's own loop.
-_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+# What paramiko reads fastest first: GCM sends quicker, but takes half as long again to read.
+_CIPHERS = ("aes128-ctr", "aes192-ctr", "aes256-ctr", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
 
 class _Modest(Packetizer):  # type: ignore[misc]
