@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, ClassVar
 from jobs.contract import Option, OptionProblem
 
 from ._support import dialing, refusals
-from ._support.folders import RESUMES, Unfinished, above, let_age, walk
+from ._support.folders import Unfinished, above, going_on, let_age, walk
 from ._support.place import Advance, Item, Location, Trail
 from ._support.transfers import transfers
 
@@ -97,17 +97,12 @@ class FTP:
         """Do something, and go on with it on a new connection as long as each brings it further."""
         from ._support.ftp_session import Broken
 
-        for resumed in range(RESUMES + 1):
-            before = moved()
+        def attempt() -> None:
             session = self._session()
             session.heard = advance
-            try:
-                return step(session)
-            except Broken:
-                self.close()
-                if resumed == RESUMES or moved() <= before:
-                    raise
-        raise AssertionError("the last try returns or raises")
+            step(session)
+
+        going_on(attempt, moved, broken=Broken, hang_up=self.close)
 
     def _read(self, session: Session, item: Item, file: BinaryIO, advance: Advance) -> None:
         path = _sent(item.key)

@@ -95,3 +95,25 @@ class Unfinished:
 
 def _is_name(text: str) -> bool:
     return bool(text) and text not in {".", ".."} and "/" not in text and "\0" not in text
+
+
+def going_on(
+    step: Callable[[], None],
+    moved: Callable[[], int],
+    *,
+    broken: type[Exception],
+    hang_up: Callable[[], None],
+) -> None:
+    """Do something, and go on with it on a new connection as long as each brings it further.
+
+    :param broken: what a step raises when its connection broke.
+    """
+    for resumed in range(RESUMES + 1):
+        before = moved()
+        try:
+            return step()
+        except broken:
+            hang_up()
+            if resumed == RESUMES or moved() <= before:
+                raise
+    raise AssertionError("the last try returns or raises")
